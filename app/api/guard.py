@@ -1,0 +1,113 @@
+"""Keeps hostile web pages out: they can reach a loopback server through the user's browser.
+
+NiceGUI's socket accepts any Origin and any Host, so the check stands before everything, and for
+WebSockets too. A foreign Host means DNS rebinding; a foreign Origin, another site's page.
+"""
+
+import json
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.config import is_loopback
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SOCKET_PATH = "/_nicegui_ws"
+
+
+class BodyTooLargeError(Exception):
+    """The request's body went over the limit while it was read."""
+
+
+class Guard:
+    """ASGI middleware: 403 for foreign Hosts and Origins, 413 for bodies over `max_body_bytes`."""
+
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], max_body_bytes: int) -> None:
+        self.app = app
+        self._hosts = hosts
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let it through, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            await _refuse(scope, receive, send, *refusal)
+            return
+        # NiceGUI would write this header's value into the page.
+        scope["headers"] = [each for each in scope["headers"] if each[0] != b"x-forwarded-prefix"]
+        await self._counting(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
+        host = headers.get("host", "")
+        if _name(host) not in self._hosts and not is_loopback(_name(host)):
+            return 403, f"The host '{host[:100]}' is not this app's."
+        origin = headers.get("origin")
+        guarded = (
+            scope["type"] == "websocket"
+            or scope.get("method") not in _SAFE
+            or scope["path"].startswith(_SOCKET_PATH)
+        )
+        if guarded and origin is not None and urlsplit(origin).netloc != host:
+            return 403, "Another site's page may not do this."
+        if guarded and headers.get("sec-fetch-site") == "cross-site":
+            return 403, "Another site's page may not do this."
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > self._max_body_bytes:
+            return 413, f"The body is over {self._max_body_bytes} bytes."
+        return None
+
+    async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = 0
+        started = False
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise BodyTooLargeError
+            return message
+
+        async def noticing(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, counted, noticing)
+        except BodyTooLargeError:
+            if not started:
+                detail = f"The body is over {self._max_body_bytes} bytes."
+                await _refuse(scope, receive, send, 413, detail)
+
+
+def _name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": detail})
+        return
+    title = "Forbidden" if status == 403 else "Too large"
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body = json.dumps(problem).encode()
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,153 @@
+"""Generate, and everything one can do with a job and the queue."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query, Response
+
+from app.api.deps import Cursor, Here, Limit
+from app.api.problems import responses
+from app.models import JobState
+from app.ports import JobFilter
+from app.submission import Move, Submission, Wire
+from app.views import JobView, QueueView
+
+router = APIRouter(prefix="/api", tags=["jobs"])
+
+
+class Generated(Wire):
+    """The jobs of a submission; follow them at `/api/jobs/{id}` or `/api/events`."""
+
+    success: bool = True
+    job_id: UUID
+    job_ids: list[UUID]
+
+
+class JobList(Wire):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobView]
+    next_cursor: str | None
+
+
+class Removed(Wire):
+    """How many jobs were taken off the list."""
+
+    removed: int
+
+
+class Cancelled(Wire):
+    """How many jobs were cancelled."""
+
+    cancelled: int
+
+
+@router.post("/generate", status_code=202, responses=responses(400, 503))
+async def generate(here: Here, submission: Submission) -> Generated:
+    """Make a picture, or `count` of them."""
+    jobs = await here.jobs.submit(submission)
+    return Generated(job_id=jobs[0].id, job_ids=[job.id for job in jobs])
+
+
+@router.get("/jobs", responses=responses())
+async def list_jobs(
+    here: Here,
+    status: Annotated[list[JobState] | None, Query()] = None,
+    backend: Annotated[str | None, Query(max_length=200)] = None,
+    q: Annotated[str | None, Query(max_length=500, description="Words in the prompt")] = None,
+    group_id: Annotated[UUID | None, Query(alias="groupId")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> JobList:
+    """Jobs newest first."""
+    job_filter = JobFilter(
+        states=frozenset(status or ()), backend=backend, group_id=group_id, text=q
+    )
+    page = await here.jobs.page(job_filter, limit=limit, cursor=cursor)
+    return JobList(
+        jobs=await here.jobs.views(page.items),
+        next_cursor=None if page.next_cursor is None else str(page.next_cursor),
+    )
+
+
+@router.post("/jobs/clear-finished", responses=responses())
+async def clear_finished(here: Here) -> Removed:
+    """Take all finished jobs off the list; their images stay."""
+    return Removed(removed=await here.jobs.clear_finished())
+
+
+@router.get("/jobs/{job_id}", responses=responses(404))
+async def get_job(here: Here, job_id: UUID) -> JobView:
+    """One job, with its live progress and its log."""
+    return await here.jobs.detail(job_id)
+
+
+@router.delete("/jobs/{job_id}", status_code=204, responses=responses(404, 409))
+async def remove_job(here: Here, job_id: UUID) -> None:
+    """Take a finished job off the list; its images stay."""
+    await here.jobs.remove(job_id)
+
+
+@router.get(
+    "/jobs/{job_id}/preview",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}, **responses(404)},
+)
+async def preview(
+    here: Here, job_id: UUID, rev: Annotated[int | None, Query(ge=1, le=2**53)] = None
+) -> Response:
+    """The newest preview of a running job, or an earlier one that is still kept."""
+    found = here.jobs.preview(job_id, rev)
+    if found is None:
+        raise HTTPException(404, f"Job {job_id} has no such preview.")
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(found.data, media_type=found.mime, headers=headers)
+
+
+@router.post("/jobs/{job_id}/run", responses=responses(404, 409))
+async def run(here: Here, job_id: UUID) -> JobView:
+    """Let a held job go."""
+    return here.jobs.view(await here.jobs.run(job_id))
+
+
+@router.post("/jobs/{job_id}/cancel", responses=responses(404, 409))
+async def cancel(here: Here, job_id: UUID) -> JobView:
+    """Stop a job, waiting or running."""
+    return here.jobs.view(await here.jobs.cancel(job_id))
+
+
+@router.post("/jobs/{job_id}/retry", responses=responses(404, 409))
+async def retry(here: Here, job_id: UUID) -> JobView:
+    """Queue a failed or cancelled job again."""
+    return here.jobs.view(await here.jobs.retry(job_id))
+
+
+@router.post("/jobs/{job_id}/move", responses=responses(404, 409))
+async def move(here: Here, job_id: UUID, to: Move) -> JobView:
+    """Reorder the queue: give one of `before`, `after` and `priority`."""
+    job = await here.jobs.move(job_id, before=to.before, after=to.after, priority=to.priority)
+    return here.jobs.view(job)
+
+
+@router.get("/queue", tags=["queue"], responses=responses())
+async def get_queue(here: Here) -> QueueView:
+    """The queue in three figures."""
+    return here.jobs.queue()
+
+
+@router.post("/queue/pause", tags=["queue"], responses=responses(503))
+async def pause(here: Here) -> QueueView:
+    """Take no more jobs; running ones finish."""
+    return await here.jobs.pause()
+
+
+@router.post("/queue/resume", tags=["queue"], responses=responses(503))
+async def resume(here: Here) -> QueueView:
+    """Go on taking jobs."""
+    return await here.jobs.resume()
+
+
+@router.post("/queue/cancel-waiting", tags=["queue"], responses=responses(503))
+async def cancel_waiting(here: Here) -> Cancelled:
+    """Cancel every queued job."""
+    return Cancelled(cancelled=await here.jobs.cancel_waiting())

@@ -1,0 +1,253 @@
+"""What the user may set, from the environment, `.env` and `config.yaml`, checked once at start.
+
+Order of force: environment (`ORCHESTRATOR_…`), `.env`, `config.yaml` (both in the working
+directory), defaults. `config.example.yaml` shows every key.
+"""
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from app.models import AUTO, DEMO, BackendInfo
+
+PREFIX = "ORCHESTRATOR_"
+_NOT_SETTINGS = frozenset({"ORCHESTRATOR_TEST_BROWSER"})
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class ConfigError(Exception):
+    """The configuration has mistakes; the message lists all of them."""
+
+
+class BackendSettings(BaseModel):
+    """One ComfyUI server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    name: str = Field(default="", max_length=80)
+    kind: Literal["comfyui"] = "comfyui"
+    url: AnyHttpUrl
+    enabled: bool = True
+    capabilities: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    max_concurrent_jobs: int = Field(default=1, ge=1, le=64)
+
+    @field_validator("id")
+    @classmethod
+    def _not_taken(cls, value: str) -> str:
+        if value in (AUTO, DEMO):
+            raise ValueError(f"'{value}' is the name of a preset; choose another id")
+        return value
+
+    def to_info(self) -> BackendInfo:
+        """The same as a value of the core."""
+        return BackendInfo(
+            id=self.id,
+            name=self.name or self.id,
+            kind=self.kind,
+            url=str(self.url).rstrip("/"),
+            enabled=self.enabled,
+            capabilities=self.capabilities,
+            tags=self.tags,
+            max_concurrent_jobs=self.max_concurrent_jobs,
+        )
+
+
+class Timeouts(BaseModel):
+    """How long we wait for anybody outside, in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connect_s: Seconds = 5
+    """Until a backend takes a connection."""
+    request_s: Seconds = 15
+    """Until a backend answers a request."""
+    download_s: Seconds = 120
+    """Until a finished file has arrived."""
+    check_s: Seconds = 3
+    """Between two looks at the queue and history of a backend while it runs a job for us."""
+    reconnect_max_s: Seconds = 10
+    """The longest pause between two attempts to reach a backend that is away."""
+    ping_s: Seconds = 20
+    """Between two pings that tell a dead socket from a quiet one."""
+    lost_confirm_s: Seconds = 1
+    """Between the two looks that must both find nothing before a job is sent again."""
+    shutdown_s: Seconds = 5
+    """For open connections to end when the app stops."""
+    startup_s: Seconds = 30
+    """For the built-in demo engine to answer at start."""
+
+
+class RetrySettings(BaseModel):
+    """What happens after an error that may pass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_attempts: int = Field(default=3, ge=1, le=10)
+    backoff_s: Seconds = 2
+    """Pause before the second attempt; doubles for each further one, with up to half as jitter."""
+    backoff_max_s: Seconds = 60
+    max_losses: int = Field(default=3, ge=1, le=10)
+    """A backend that accepts a job and forgets it this often is not given it again."""
+
+
+class Settings(BaseSettings):
+    """Everything the user may set. Frozen; unknown keys are mistakes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        yaml_file="config.yaml",
+        yaml_file_encoding="utf-8",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path = Path("var")
+    """The one folder that everything written at run time lives under."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=3000, ge=0, le=65_535)
+    """0 takes any free port."""
+    outputs: Path | None = None
+    """Where finished pictures are kept; `<home>/outputs` unless set."""
+    demo_engine: bool = True
+    demo_step_delay_s: float = Field(default=0.1, ge=0, le=10)
+    """How long the demo engine takes for one sampling step."""
+    backends: tuple[BackendSettings, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    retry: RetrySettings = RetrySettings()
+    events_keep_days: int = Field(default=7, ge=1, le=365)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def outputs_dir(self) -> Path:
+        """Where finished pictures are kept."""
+        return self.outputs or self.home / "outputs"
+
+    @property
+    def database(self) -> Path:
+        """The one SQLite file."""
+        return self.home / "orchestrator.db"
+
+    @property
+    def thumbnails_dir(self) -> Path:
+        """Small versions of the pictures, by content; may be deleted at any time."""
+        return self.home / "thumbnails"
+
+    @property
+    def demo_dir(self) -> Path:
+        """The demo engine's own folder: what it writes is not ours until we fetch it."""
+        return self.home / "demo"
+
+    @property
+    def logs_dir(self) -> Path:
+        """The rotating log files."""
+        return self.home / "logs"
+
+    @field_validator("home", "outputs")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, value: str) -> str:
+        if not is_loopback(value):
+            raise ValueError(
+                f"'{value}' can be reached from other machines, and there is no login yet; "
+                "use 127.0.0.1"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _unique_backends(self) -> "Settings":
+        ids = [backend.id for backend in self.backends]
+        twice = sorted({backend_id for backend_id in ids if ids.count(backend_id) > 1})
+        if twice:
+            raise ValueError(f"backends: the id {', '.join(twice)} is used more than once")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Code (tests) over environment over `.env` over `config.yaml`."""
+        yaml = YamlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, yaml
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server listening on that host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings() -> Settings:
+    """The settings in force.
+
+    Raises:
+        ConfigError: with every mistake, each naming the key and what to do.
+    """
+    mistakes = _unknown_environment()
+    try:
+        settings = Settings()
+    except ValidationError as exc:
+        mistakes += [_sentence(error["loc"], error["msg"]) for error in exc.errors()]
+    except (ValueError, OSError) as exc:  # a file that is no YAML, or cannot be read
+        mistakes.append(f"config.yaml or environment: {exc}")
+    else:
+        if not mistakes:
+            return settings
+    raise ConfigError("\n".join(f"  - {mistake}" for mistake in mistakes))
+
+
+def _unknown_environment() -> list[str]:
+    fields = {name.upper() for name in Settings.model_fields}
+    unknown = [
+        name
+        for name in os.environ
+        if name.startswith(PREFIX)
+        and name not in _NOT_SETTINGS
+        and name.removeprefix(PREFIX).split("__")[0] not in fields
+    ]
+    return [f"{name}: no such setting; see config.example.yaml" for name in sorted(unknown)]
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    key = ".".join(str(part) for part in location)
+    message = re.sub(r"^(Value error|Assertion failed), ", "", message)
+    if message == "Extra inputs are not permitted":
+        message = "no such setting; see config.example.yaml"
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,134 @@
+"""Every error of ours, one tree.
+
+    OrchestratorError
+    ├── InvalidRequestError        the caller's input; names the field
+    │   └── UnknownBackendError
+    ├── NotFoundError              no such job or image
+    ├── ConflictError              exists, but not in a state that allows it
+    │   └── StaleWriteError        somebody else wrote the job first
+    ├── StorageError               our own disk: full, read-only, gone
+    └── BackendError               a backend: see the classes below
+        ├── BackendUnreachableError    did not answer; nothing is known
+        │   └── NotSentError           certainly never got the prompt
+        ├── PromptRejectedError        refuses the graph; never retried
+        ├── MissingCapabilityError     lacks a node class or a model
+        ├── OutOfMemoryError           its GPU is too small for this
+        ├── NodeFailedError            a node raised
+        ├── BadOutputError             what came out cannot be read
+        └── LostError                  forgot a prompt it had accepted
+
+`code` is stable and goes over the wire; `retryable` says whether the same job may be tried again
+unchanged; the message says what happened, to which thing; `fix` says what to do.
+"""
+
+from typing import ClassVar
+
+
+class OrchestratorError(Exception):
+    """Root of our errors."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+class InvalidRequestError(OrchestratorError):
+    """A field of the caller's input is wrong; nothing was created."""
+
+    code = "invalid"
+
+    def __init__(self, field: str, message: str, *, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.field = field
+
+
+class UnknownBackendError(InvalidRequestError):
+    """The `backend` named is neither a preset nor a configured backend."""
+
+    code = "unknown_backend"
+
+
+class NotFoundError(OrchestratorError):
+    """There is nothing with that id."""
+
+    code = "not_found"
+
+
+class ConflictError(OrchestratorError):
+    """The thing is there, but its state does not allow this."""
+
+    code = "conflict"
+
+
+class StaleWriteError(ConflictError):
+    """Another writer was faster; read again."""
+
+    code = "stale"
+
+
+class StorageError(OrchestratorError):
+    """Our own files or database could not be written or read."""
+
+    code = "storage"
+
+
+class BackendError(OrchestratorError):
+    """Something a backend did, or did not do."""
+
+    code = "backend"
+
+
+class BackendUnreachableError(BackendError):
+    """The backend did not answer in time; what it did with our request is unknown."""
+
+    code = "unreachable"
+    retryable = True
+
+
+class NotSentError(BackendUnreachableError):
+    """The connection was refused before a byte was sent: the prompt is certainly not there."""
+
+    code = "not_sent"
+
+
+class PromptRejectedError(BackendError):
+    """The backend says the graph is wrong."""
+
+    code = "rejected"
+
+
+class MissingCapabilityError(BackendError):
+    """The backend lacks a node class, model or sampler that the job needs."""
+
+    code = "missing_capability"
+
+
+class OutOfMemoryError(BackendError):
+    """The backend's GPU or RAM is too small for this picture."""
+
+    code = "out_of_memory"
+    retryable = True
+
+
+class NodeFailedError(BackendError):
+    """A node of the graph raised while it ran."""
+
+    code = "node_failed"
+    retryable = True
+
+
+class BadOutputError(BackendError):
+    """The run ended well but its output cannot be fetched or read."""
+
+    code = "bad_output"
+    retryable = True
+
+
+class LostError(BackendError):
+    """The backend lost the job more often than chance explains."""
+
+    code = "poison"

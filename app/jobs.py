@@ -1,0 +1,318 @@
+"""What people do with jobs: submit, run, cancel, retry, reorder, clear."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from app.config import RetrySettings
+from app.dispatcher import Dispatcher
+from app.errors import ConflictError, InvalidRequestError, NotFoundError, UnknownBackendError
+from app.fleet import Fleet
+from app.ids import new_id
+from app.ledger import Ledger
+from app.live import LiveRuns
+from app.models import AUTO, DEMO, GenerationRequest, Image, Job, JobState, Preview, Progress
+from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page
+from app.ranking import rank_between, ranks_after
+from app.runner import Runner
+from app.seeds import seeds_for
+from app.submission import Submission
+from app.views import BoardView, JobView, QueueView, job_view
+
+_FINISHED = frozenset(state for state in JobState if state.is_terminal)
+
+
+class JobService:
+    """Everything the pages and the API do with jobs."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        store: JobStore,
+        images: ImageStore,
+        fleet: Fleet,
+        live: LiveRuns,
+        runner: Runner,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        retry: RetrySettings,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._images = images
+        self._fleet = fleet
+        self._live = live
+        self._runner = runner
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._retry = retry
+
+    async def submit(self, submission: Submission) -> list[Job]:
+        """Make the jobs of one submission: on disk, and waiting, when this returns.
+
+        Raises:
+            UnknownBackendError: `backend` is neither a preset nor a configured backend.
+            StorageError: the database cannot be written; no job was made.
+        """
+        self._require_known(submission.backend)
+        jobs = self._jobs_of(submission, await self._store.last_rank())
+        held = " and held" if submission.hold else ""
+        await self._ledger.add(jobs, note=f"Submitted for {submission.backend}{held}")
+        return jobs
+
+    async def get(self, job_id: UUID) -> Job:
+        """The job.
+
+        Raises:
+            NotFoundError: there is none with that id.
+        """
+        job = self._ledger.unfinished.get(job_id) or await self._store.get(job_id)
+        if job is None:
+            raise NotFoundError(f"There is no job {job_id}.", fix="Was it removed from the list?")
+        return job
+
+    async def page(
+        self, job_filter: JobFilter, *, limit: int, cursor: int | None = None
+    ) -> Page[Job]:
+        """Jobs newest first."""
+        return await self._store.page(job_filter, limit=limit, cursor=cursor)
+
+    async def run(self, job_id: UUID) -> Job:
+        """Let a held job go.
+
+        Raises:
+            ConflictError: it is not held.
+        """
+        now = self._clock.now()
+
+        def step(job: Job) -> JobChange:
+            _require(job, job.state is JobState.CREATED, "is not held, so it cannot be run")
+            return JobChange(job=job.to(JobState.QUEUED, queued_at=now), note="Released by Run")
+
+        return await self._ledger.change(job_id, step)
+
+    async def cancel(self, job_id: UUID) -> Job:
+        """Stop a job wherever it is: at once if it waits, else as soon as its backend stops.
+
+        Raises:
+            ConflictError: it has finished already.
+        """
+        now = self._clock.now()
+
+        def step(job: Job) -> JobChange:
+            _require(job, not job.state.is_terminal, f"is {job.state} already")
+            if job.state is JobState.RUNNING:
+                asked = job.changed(cancel_requested=True)
+                return JobChange(job=asked, note="Cancel requested", event="job.cancel_requested")
+            cancelled = job.to(JobState.CANCELLED, finished_at=now, not_before=None, failure=None)
+            return JobChange(job=cancelled, note="Cancelled")
+
+        job = await self._ledger.change(job_id, step)
+        if job.state is JobState.RUNNING:
+            self._runner.cancel(job_id)
+        return job
+
+    async def retry(self, job_id: UUID) -> Job:
+        """Queue a failed or cancelled job again, at the end, with all its attempts.
+
+        Raises:
+            ConflictError: it neither failed nor was cancelled.
+        """
+        now = self._clock.now()
+        rank = ranks_after(await self._store.last_rank(), count=1)[0]
+
+        def step(job: Job) -> JobChange:
+            retryable = job.state in (JobState.FAILED, JobState.CANCELLED)
+            _require(job, retryable, f"is {job.state}; only failed and cancelled jobs are retried")
+            again = job.to(
+                JobState.QUEUED,
+                rank=rank,
+                attempts=0,
+                losses=0,
+                cancel_requested=False,
+                failure=None,
+                not_before=None,
+                queued_at=now,
+                started_at=None,
+                finished_at=None,
+            )
+            return JobChange(job=again, note="Retried")
+
+        return await self._ledger.change(job_id, step)
+
+    async def move(
+        self,
+        job_id: UUID,
+        *,
+        before: UUID | None = None,
+        after: UUID | None = None,
+        priority: int | None = None,
+    ) -> Job:
+        """Put a waiting job right before or after another (in that one's priority), or at the
+        end of another priority.
+
+        Raises:
+            ConflictError: it, or the other, does not wait.
+            InvalidRequestError: not exactly one of the three was given.
+        """
+        given = [each for each in (before, after, priority) if each is not None]
+        if len(given) != 1:
+            raise InvalidRequestError("before", "Give exactly one of before, after and priority.")
+        rank, level = await self._destination(job_id, before or after, before is not None, priority)
+
+        def step(job: Job) -> JobChange:
+            _require(job, job.state in (JobState.QUEUED, JobState.CREATED), "does not wait")
+            moved = job.changed(rank=rank, priority=level)
+            return JobChange(job=moved, note="Moved in the queue", event="job.moved")
+
+        return await self._ledger.change(job_id, step)
+
+    async def remove(self, job_id: UUID) -> None:
+        """Take a finished job off the list; its images stay.
+
+        Raises:
+            ConflictError: it has not finished.
+        """
+        job = await self.get(job_id)
+        _require(job, job.state.is_terminal, f"is {job.state}; cancel it first")
+        await self._ledger.remove([job_id])
+
+    async def clear_finished(self) -> int:
+        """Take every finished job off the list; how many there were."""
+        return await self._ledger.remove(await self._store.finished_ids())
+
+    async def cancel_waiting(self) -> int:
+        """Cancel every queued job; how many there were."""
+        return await self._each(self._ledger.unfinished.ids(JobState.QUEUED), self.cancel)
+
+    async def cancel_many(self, job_ids: Sequence[UUID]) -> int:
+        """Cancel those of the jobs that have not finished; how many there were."""
+        return await self._each(job_ids, self.cancel)
+
+    async def retry_many(self, job_ids: Sequence[UUID]) -> int:
+        """Retry those of the jobs that failed or were cancelled; how many there were."""
+        return await self._each(job_ids, self.retry)
+
+    async def pause(self) -> QueueView:
+        """Take no more jobs from the queue; running ones finish. Also after a restart."""
+        await self._ledger.set_paused(True)
+        return self.queue()
+
+    async def resume(self) -> QueueView:
+        """Go on."""
+        await self._ledger.set_paused(False)
+        return self.queue()
+
+    def queue(self) -> QueueView:
+        """The queue in three figures."""
+        queued, running = self._ledger.counts()
+        return QueueView(paused=self._ledger.paused, queued=queued, running=running)
+
+    async def board(self, *, finished: int = 50) -> BoardView:
+        """All unfinished jobs in queue order, then the newest finished ones."""
+        unfinished = self._ledger.unfinished.all()
+        page = await self._store.page(JobFilter(states=_FINISHED), limit=finished)
+        images = await self._images.of_jobs([job.id for job in page.items])
+        views = [self.view(job) for job in unfinished]
+        views += [self.view(job, images.get(job.id, ())) for job in page.items]
+        return BoardView(jobs=views, queue=self.queue(), has_more=page.next_cursor is not None)
+
+    def view(self, job: Job, images: Sequence[Image] = ()) -> JobView:
+        """A job for the wire, with what is known of it in memory."""
+        running = job.state is JobState.RUNNING
+        return job_view(
+            job,
+            images=images,
+            progress=self._live.progress(job.id) if running else None,
+            previews=self._live.previews(job.id) if running else (),
+            position=self._ledger.unfinished.position(job),
+            reason=self._live.silence(job.id) if running else self._dispatcher.reason(job),
+        )
+
+    async def detail(self, job_id: UUID) -> JobView:
+        """A job for the wire, with its images and its log."""
+        job = await self.get(job_id)
+        images = await self._images.of_jobs([job_id])
+        events = await self._store.log(job_id)
+        logs = [f"{event.at:%Y-%m-%dT%H:%M:%SZ} {event.note}" for event in events if event.note]
+        return self.view(job, images.get(job_id, ())).model_copy(update={"logs": logs})
+
+    async def views(self, jobs: Sequence[Job]) -> list[JobView]:
+        """Several jobs for the wire, with their images."""
+        images = await self._images.of_jobs([job.id for job in jobs])
+        return [self.view(job, images.get(job.id, ())) for job in jobs]
+
+    def progress_of(self, job_id: UUID) -> Progress | None:
+        """How far a running job is."""
+        return self._live.progress(job_id)
+
+    def preview(self, job_id: UUID, rev: int | None = None) -> Preview | None:
+        """The newest preview of a running job, or the one with that number while it is kept."""
+        kept = self._live.previews(job_id)
+        if rev is None:
+            return kept[-1] if kept else None
+        return next((each for each in kept if each.rev == rev), None)
+
+    def _require_known(self, target: str) -> None:
+        known = [DEMO, AUTO, *(info.id for info in self._fleet.infos() if not info.is_demo)]
+        if target not in known:
+            raise UnknownBackendError(
+                "backend",
+                f"There is no backend or preset '{target}'.",
+                fix=f"Choose one of: {', '.join(known)}.",
+            )
+
+    def _jobs_of(self, submission: Submission, last_rank: str | None) -> list[Job]:
+        now = self._clock.now()
+        count, params = submission.count, submission.params
+        request = GenerationRequest(
+            target=submission.backend,
+            prompt=submission.prompt,
+            negative_prompt=submission.negative_prompt,
+            **params.model_dump(exclude={"seed"}),
+        )
+        group_id = new_id() if count > 1 else None
+        seeds = seeds_for(params.seed, count=count)
+        return [
+            Job(
+                id=new_id(),
+                group_id=group_id,
+                state=JobState.CREATED if submission.hold else JobState.QUEUED,
+                request=replace(request, seed=seed),
+                priority=submission.priority,
+                rank=rank,
+                max_attempts=self._retry.max_attempts,
+                created_at=now,
+                queued_at=None if submission.hold else now,
+            )
+            for seed, rank in zip(seeds, ranks_after(last_rank, count=count), strict=True)
+        ]
+
+    async def _destination(
+        self, job_id: UUID, other_id: UUID | None, is_before: bool, priority: int | None
+    ) -> tuple[str, int]:
+        if priority is not None:
+            return ranks_after(await self._store.last_rank(), count=1)[0], priority
+        other = await self.get(other_id) if other_id is not None else None
+        if other is None or other.id == job_id or other.state is not JobState.QUEUED:
+            raise ConflictError(f"Job {other_id} does not wait, so nothing can be put beside it.")
+        lower, upper = self._ledger.unfinished.neighbour_ranks(other, without=job_id)
+        if is_before:
+            return rank_between(lower, other.rank), other.priority
+        return rank_between(other.rank, upper), other.priority
+
+    async def _each(self, job_ids: Sequence[UUID], act: Callable[[UUID], Awaitable[Job]]) -> int:
+        done = 0
+        for job_id in job_ids:
+            try:
+                await act(job_id)
+            except (ConflictError, NotFoundError):
+                continue  # changed meanwhile, or never fitting: what is asked for is true already
+            done += 1
+        return done
+
+
+def _require(job: Job, condition: bool, why_not: str) -> None:
+    if not condition:
+        raise ConflictError(f"Job {job.id} {why_not}.")

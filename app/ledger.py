@@ -1,0 +1,92 @@
+"""The one way a job changes: the row first, then the mirror in memory, then everybody hears."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from app.errors import NotFoundError, StaleWriteError
+from app.events import EventBus, ImageAdded, JobChanged, JobRemoved, QueuePaused
+from app.models import Job, JobState
+from app.ports import JobChange, JobStore
+from app.waiting import UnfinishedJobs
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[Job], JobChange]
+
+
+class Ledger:
+    """Writes steps of jobs, and keeps the unfinished ones at hand."""
+
+    def __init__(self, *, store: JobStore, bus: EventBus) -> None:
+        self._store = store
+        self._bus = bus
+        self._writing = asyncio.Lock()
+        self.unfinished = UnfinishedJobs()
+        self.paused = False
+
+    async def open(self) -> None:
+        """Read what a former process left."""
+        for job in await self._store.unfinished():
+            self.unfinished.put(job)
+        self.paused = await self._store.paused()
+
+    async def add(self, jobs: Sequence[Job], *, note: str) -> None:
+        """Write new jobs, all or none."""
+        logged = await self._store.add(jobs, note=note)
+        for job, event in zip(jobs, logged, strict=True):
+            self.unfinished.put(job)
+            self._bus.publish(JobChanged(job=job, logged=event))
+
+    async def change(self, job_id: UUID, step: Step) -> Job:
+        """Write the step that `step` makes of the job as it is now; the new version.
+
+        Raises:
+            NotFoundError: there is no such job.
+            StaleWriteError: another process owns the job; nothing was written or told.
+            Whatever `step` raises to refuse.
+        """
+        async with self._writing:
+            job = self.unfinished.get(job_id) or await self._store.get(job_id)
+            if job is None:
+                raise NotFoundError(f"There is no job {job_id}.", fix="Was it removed?")
+            change = step(job)
+            try:
+                written = await self._store.apply(change)
+            except StaleWriteError:
+                await self._reread(job_id)
+                raise
+            self.unfinished.put(change.job)
+        for image, event in zip(written.images, written.image_events, strict=True):
+            self._bus.publish(ImageAdded(image=image, logged=event))
+        self._bus.publish(JobChanged(job=change.job, logged=written.logged, images=written.images))
+        if job.state is not change.job.state:
+            log.info("Job %s is %s: %s", job_id, change.job.state, change.note)
+        return change.job
+
+    async def remove(self, job_ids: Sequence[UUID]) -> int:
+        """Take finished jobs off the list; how many there were."""
+        removed = await self._store.remove(job_ids)
+        for event in removed:
+            self._bus.publish(JobRemoved(job_id=UUID(event.subject), logged=event))
+        return len(removed)
+
+    async def set_paused(self, paused: bool) -> None:
+        """Stop or go on taking jobs from the queue, also after a restart."""
+        if paused == self.paused:
+            return
+        logged = await self._store.set_paused(paused)
+        self.paused = paused
+        self._bus.publish(QueuePaused(paused=paused, logged=logged))
+
+    async def _reread(self, job_id: UUID) -> None:
+        job = await self._store.get(job_id)
+        if job is None:
+            self.unfinished.discard(job_id)
+        else:
+            self.unfinished.put(job)
+
+    def counts(self) -> tuple[int, int]:
+        """How many jobs wait and how many run."""
+        return self.unfinished.count(JobState.QUEUED), self.unfinished.count(JobState.RUNNING)

@@ -1,0 +1,387 @@
+"""What the core needs from the outside world, as protocols.
+
+`data/` implements the stores, `backends/` the backends; tests use the in-memory twins, which pass
+the same contract suites.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from app.errors import BackendError
+from app.events import LoggedEvent
+from app.models import (
+    Attempt,
+    BackendInfo,
+    BackendStatus,
+    GenerationRequest,
+    Image,
+    Job,
+    JobState,
+    Progress,
+)
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Now, aware, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChange:
+    """One step of a job's life, written in one transaction or not at all.
+
+    `job` is the next version (its `version` is one more than the row's); an attempt is inserted
+    or overwritten; images are inserted unless `(attempt_id, node_id, index)` is there already.
+    """
+
+    job: Job
+    note: str  # the line in the job's log
+    event: str | None = None  # its type in the log; None: "job." and the state
+    attempt: Attempt | None = None
+    images: Sequence[Image] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a write put into the durable log, and the images as stored, with their keys."""
+
+    logged: LoggedEvent
+    images: tuple[Image, ...] = ()
+    image_events: tuple[LoggedEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs a list shows."""
+
+    states: frozenset[JobState] = frozenset()
+    backend: str | None = None  # target or backend_id
+    group_id: UUID | None = None
+    text: str | None = None  # in the prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """A slice of a list, and the cursor of the next one (None: this was the last)."""
+
+    items: tuple[T, ...]
+    next_cursor: int | None
+
+
+class JobStore(Protocol):
+    """Jobs, their attempts and the durable event log."""
+
+    async def add(self, jobs: Sequence[Job], *, note: str) -> list[LoggedEvent]:
+        """Insert new jobs, all or none, each with its event."""
+        ...
+
+    async def apply(self, change: JobChange) -> Written:
+        """Write one step.
+
+        Raises:
+            StaleWriteError: the row has another version than the one before `change.job`.
+        """
+        ...
+
+    async def remove(self, job_ids: Sequence[UUID]) -> list[LoggedEvent]:
+        """Delete those of the jobs that are finished, with their attempts; images stay."""
+        ...
+
+    async def get(self, job_id: UUID) -> Job | None: ...
+
+    async def unfinished(self) -> list[Job]:
+        """Every job in state created, queued or running, in queue order."""
+        ...
+
+    async def page(
+        self, job_filter: JobFilter, *, limit: int, cursor: int | None = None
+    ) -> Page[Job]:
+        """Jobs newest first."""
+        ...
+
+    async def finished_ids(self) -> list[UUID]: ...
+
+    async def last_rank(self) -> str | None:
+        """The greatest rank in use."""
+        ...
+
+    async def attempts(self, job_id: UUID) -> list[Attempt]:
+        """The attempts of a job, oldest first."""
+        ...
+
+    async def attempt_ids(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the ids that are attempts of ours."""
+        ...
+
+    async def log(self, job_id: UUID) -> list[LoggedEvent]:
+        """What happened to a job, oldest first."""
+        ...
+
+    async def probe(self) -> None:
+        """Show that writing works.
+
+        Raises:
+            StorageError: it does not.
+        """
+        ...
+
+    async def paused(self) -> bool: ...
+
+    async def set_paused(self, paused: bool) -> LoggedEvent: ...
+
+    async def events_after(self, seq: int, *, limit: int) -> list[LoggedEvent]:
+        """The durable log from there on, oldest first."""
+        ...
+
+    async def events_span(self) -> tuple[int, int] | None:
+        """The numbers of the oldest and the newest event kept; None while there is none."""
+        ...
+
+    async def forget_events(self, *, before: datetime) -> int:
+        """Drop events older than that of jobs that are finished or gone; how many went."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFilter:
+    """Which images a list shows."""
+
+    text: str | None = None  # every word must occur in the prompt
+    backend: str | None = None
+    job_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    deleted: bool = False  # True: the trash instead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """The shape of a long list, to jump anywhere in it."""
+
+    rev: str  # changes whenever the list does
+    total: int
+    anchors: tuple[int, ...]  # anchors[i] is the cursor of what follows (i + 1) * step images
+    step: int = 200
+
+
+class ImageStore(Protocol):
+    """The rows of the gallery."""
+
+    async def get(self, image_id: UUID) -> Image | None: ...
+
+    async def get_many(self, image_ids: Sequence[UUID]) -> list[Image]:
+        """Those that exist, in the order asked."""
+        ...
+
+    async def of_jobs(self, job_ids: Sequence[UUID]) -> dict[UUID, list[Image]]:
+        """The living images of each job, in output order."""
+        ...
+
+    async def page(
+        self, image_filter: ImageFilter, *, limit: int, cursor: int | None = None
+    ) -> Page[Image]:
+        """Images newest first; `cursor` excludes itself and everything newer."""
+        ...
+
+    async def count(self, image_filter: ImageFilter, *, cap: int) -> int:
+        """How many match, counted no further than `cap`."""
+        ...
+
+    async def outline(self, image_filter: ImageFilter) -> Outline: ...
+
+    async def neighbours(
+        self, of: Image, image_filter: ImageFilter
+    ) -> tuple[UUID | None, UUID | None]:
+        """The next newer and the next older image of the list."""
+        ...
+
+    async def set_deleted(
+        self, image_ids: Sequence[UUID], at: datetime | None
+    ) -> list[tuple[Image, LoggedEvent]]:
+        """Move to the trash, or (None) bring back; only those whose state changed."""
+        ...
+
+    async def add_found(self, found: Image) -> tuple[Image, LoggedEvent] | None:
+        """Insert an image whose file was found without a row; None if its file has one."""
+        ...
+
+    async def known_files(self, files: Sequence[PurePosixPath]) -> set[PurePosixPath]:
+        """Those of the files that have a row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A picture safely on disk."""
+
+    file: PurePosixPath  # below the outputs folder
+    mime: str
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+    metadata: dict[str, str] = field(default_factory=dict[str, str])  # PNG text chunks
+
+
+class FileStore(Protocol):
+    """The outputs folder and its thumbnails."""
+
+    async def save(self, name: PurePosixPath, chunks: AsyncIterator[bytes]) -> StoredFile:
+        """Write temp, fsync, rename; look at it; make its thumbnail. Same name: replaced.
+
+        Raises:
+            StorageError: the disk is full, read-only or gone; nothing of the file remains.
+            BadOutputError: the bytes are no picture; nothing of the file remains.
+        """
+        ...
+
+    async def strays(self) -> list[PurePosixPath]:
+        """Every finished picture file, oldest first; no temp files, no dot-folders."""
+        ...
+
+    async def inspect(self, name: PurePosixPath) -> StoredFile:
+        """Read a file that is there already, and make its thumbnail."""
+        ...
+
+    def path(self, file: PurePosixPath) -> Path:
+        """Where the file lies; it may be missing."""
+        ...
+
+    def thumbnail(self, sha256: str) -> Path:
+        """Where its thumbnail lies; it may be missing."""
+        ...
+
+    async def remake_thumbnail(self, file: PurePosixPath, sha256: str) -> Path:
+        """Make a missing thumbnail again.
+
+        Raises:
+            StorageError: the picture itself is gone or cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A file a run produced, as its backend names it."""
+
+    node_id: str
+    index: int
+    filename: str
+    locator: dict[str, Any]  # for the backend that made it, opaque to everybody else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgressed:
+    """The run got further."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPreviewed:
+    """The run shows what it has so far."""
+
+    step: int
+    mime: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSilent:
+    """The backend does not answer (reason for people), or answers again (None)."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSucceeded:
+    """Ended, confirmed: these files are there."""
+
+    outputs: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed:
+    """Ended, confirmed, with an error."""
+
+    error: BackendError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInterrupted:
+    """Ended, confirmed: somebody stopped it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLost:
+    """The backend answers, and twice knew nothing of the attempt, nor has a file of it."""
+
+
+RunEnd = RunSucceeded | RunFailed | RunInterrupted | RunLost
+RunEvent = RunProgressed | RunPreviewed | RunSilent | RunEnd
+
+
+class Run(Protocol):
+    """One attempt on one backend, from the moment we listen for it."""
+
+    async def submit(self, request: GenerationRequest) -> None:
+        """Send it. Returns once the backend has accepted it.
+
+        Raises:
+            NotSentError: certainly not there.
+            BackendUnreachableError: may be there; `events` finds out.
+            PromptRejectedError, MissingCapabilityError: never will be.
+        """
+        ...
+
+    def events(self) -> AsyncGenerator[RunEvent]:
+        """What happens, whether submitted just now or before a restart; a RunEnd is the last.
+
+        Never raises for an unreachable backend: it yields RunSilent and goes on asking.
+        """
+        ...
+
+    async def interrupt(self) -> None:
+        """Stop it wherever it is there: waiting or running; nobody else's prompt is touched.
+
+        Raises:
+            BackendUnreachableError: the backend did not answer.
+        """
+        ...
+
+    def fetch(self, output: Output) -> AsyncGenerator[bytes]:
+        """The bytes of an output.
+
+        Raises (while iterating):
+            BackendUnreachableError: try again later, the file is still there.
+            BadOutputError: the backend does not have the file.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """A machine that makes pictures."""
+
+    @property
+    def info(self) -> BackendInfo: ...
+
+    @property
+    def status(self) -> BackendStatus: ...
+
+    async def serve(self, on_change: Callable[[BackendStatus], None]) -> None:
+        """Keep connected until cancelled; call back whenever `status` has changed."""
+        ...
+
+    def open(self, attempt: Attempt) -> AbstractAsyncContextManager[Run]:
+        """Listen for an attempt: opened before it is submitted, so that nothing is missed."""
+        ...

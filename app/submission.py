@@ -1,0 +1,82 @@
+"""What may be asked for, with its limits: the same for the form, the API and every test."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_camel
+
+MAX_SEED = 2**64 - 1
+MAX_RANDOM_SEED = 2**53 - 1  # exact in JavaScript
+MAX_PROMPT = 20_000  # characters
+MAX_COUNT = 64
+
+Side = Annotated[int, Field(ge=16, le=16_384, multiple_of=8)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Priority = Annotated[int, Field(ge=-100, le=100)]
+
+
+class Wire(BaseModel):
+    """A JSON object of the API: camelCase outside, snake_case inside, no unknown fields."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=False,
+    )
+
+
+class Params(Wire):
+    """How the picture is made; what is left out has the preset's value."""
+
+    width: Side = 768
+    height: Side = 768
+    steps: int = Field(default=20, ge=1, le=10_000)
+    cfg: float = Field(default=6.0, ge=0, le=100, allow_inf_nan=False)
+    sampler: Name = "euler"
+    scheduler: Name = "normal"
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    """None draws one for each picture; a given one is counted up by one for each further."""
+    checkpoint: Name | None = None
+
+
+class Submission(Wire):
+    """One press of Generate."""
+
+    prompt: str = Field(max_length=MAX_PROMPT)
+    backend: Name
+    """A preset (`demo`), the id of a backend, or `auto`."""
+    params: Params = Params()
+    negative_prompt: str = Field(default="", max_length=MAX_PROMPT)
+    priority: Priority = 0
+    count: int = Field(default=1, ge=1, le=MAX_COUNT)
+    hold: bool = False
+    """True makes jobs that wait for Run."""
+
+    @field_validator("prompt")
+    @classmethod
+    def _says_something(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("The prompt is empty. Describe the picture you want.")
+        return value
+
+    @field_validator("prompt", "negative_prompt")
+    @classmethod
+    def _storable(cls, value: str) -> str:
+        if "\x00" in value:
+            raise ValueError("The text holds a NUL character. Remove it.")
+        try:
+            value.encode()
+        except UnicodeEncodeError as exc:
+            raise ValueError("The text holds half a character (a lone surrogate).") from exc
+        return value
+
+
+class Move(Wire):
+    """Where a waiting job goes: right before or after another, or to another priority."""
+
+    before: UUID | None = None
+    after: UUID | None = None
+    priority: Priority | None = None

@@ -1,0 +1,257 @@
+"""A ComfyUI server as a `Backend`: one connection kept for ever, and a run for each attempt."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from app.config import Timeouts
+from app.errors import BackendError, BackendUnreachableError
+from app.models import Attempt, BackendInfo, BackendStatus, Catalog
+from app.ports import Clock
+from backends.comfyui import failures
+from backends.comfyui.answers import SystemStats
+from backends.comfyui.client import ComfyClient
+from backends.comfyui.inbox import Inbox
+from backends.comfyui.messages import Message, QueueCounted, RunClosed, RunMessage, TextReceived
+from backends.comfyui.run import ComfyRun
+from backends.comfyui.socket import ComfySocket, open_socket
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.1
+_CATALOG_AGE_S = 300.0  # models are added while a server runs
+_MISSES = 2  # unanswered heartbeats until it counts as gone
+
+
+class ComfyBackend:
+    """The port `Backend`: see there for what the methods promise."""
+
+    def __init__(self, info: BackendInfo, *, timeouts: Timeouts, clock: Clock) -> None:
+        self._info = info
+        self._timeouts = timeouts
+        self._clock = clock
+        self._client = ComfyClient(info, timeouts=timeouts)
+        self._status = BackendStatus()
+        self._on_change: Callable[[BackendStatus], None] | None = None
+        # One id for all connections: a prompt belongs to the id it was sent with, so after a
+        # reconnect the server goes on telling us about it. Servers forget the newer of two
+        # sockets with one id when the older closes; hence the old one is fully closed before
+        # the next opens, and an id whose socket turned out to be deaf is never used again.
+        # The id is new in each process, so no two processes ever share one.
+        self._client_id = uuid4().hex
+        self._connections = 0
+        self._connection: int | None = None
+        self._renewal = asyncio.Event()
+        self._failures = 0
+        self._reported_away = False
+        self._catalog_at = 0.0
+        self._inboxes: dict[str, Inbox] = {}
+        self._current: str | None = None  # the prompt that executes there, anybody's
+
+    @property
+    def info(self) -> BackendInfo:
+        return self._info
+
+    @property
+    def status(self) -> BackendStatus:
+        return self._status
+
+    @property
+    def client_id(self) -> str:
+        """Whose messages the socket gets."""
+        return self._client_id
+
+    @property
+    def connection(self) -> int | None:
+        """The number of the socket that is open now, None while there is none."""
+        return self._connection
+
+    async def catalog(self) -> Catalog:
+        """What the server can do, asked for if it is not known yet."""
+        return self._status.catalog or await self._client.catalog()
+
+    def doubt_catalog(self) -> None:
+        """Have the catalog read again with the next heartbeat."""
+        self._catalog_at = 0.0
+
+    def doubt_socket(self) -> None:
+        """Have the socket replaced: it is open but says nothing."""
+        self._renewal.set()
+
+    async def free(self) -> None:
+        """Make the server unload its models, after it ran out of memory.
+
+        Raises:
+            BackendUnreachableError: it did not answer.
+        """
+        await self._client.free()
+
+    async def serve(self, on_change: Callable[[BackendStatus], None]) -> None:
+        self._on_change = on_change
+        try:
+            while True:
+                try:
+                    await self._session()
+                except* BackendError as group:
+                    self._session_ended(_first(group))
+                except* Exception as group:  # the fence of this loop: a bug here ends one session
+                    log.exception("Backend '%s': the connection failed", self._info.id)
+                    self._session_ended(_first(group))
+                await asyncio.sleep(self._pause_s())
+        finally:
+            await self._client.aclose()
+
+    @asynccontextmanager
+    async def open(self, attempt: Attempt) -> AsyncGenerator[ComfyRun]:
+        prompt_id = str(attempt.id)
+        inbox = self._inboxes[prompt_id] = Inbox()
+        try:
+            yield ComfyRun(
+                attempt.id,
+                info=self._info,
+                client=self._client,
+                timeouts=self._timeouts,
+                inbox=inbox,
+                link=self,
+            )
+        finally:
+            del self._inboxes[prompt_id]
+
+    async def _session(self) -> None:
+        """Connect, be online, and stay so until the connection breaks or is replaced."""
+        # Before the socket: while nobody reads it, a socket holds up the server for everybody.
+        stats, latency_ms = await self._client.system_stats()
+        catalog = await self._read_catalog()
+        opening = open_socket(self._info, client_id=self._client_id, timeouts=self._timeouts)
+        async with opening as socket:
+            self._went_online(stats, latency_ms=latency_ms, catalog=catalog)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    name = f"backend {self._info.id}"
+                    group.create_task(self._listen(socket), name=f"{name}: socket")
+                    group.create_task(self._heartbeat(socket), name=f"{name}: heartbeat")
+            finally:
+                self._connection = None
+
+    async def _listen(self, socket: ComfySocket) -> None:
+        async for message in socket.messages():
+            self._route(message)
+        raise failures.unreachable(self._info, reason="it closed the connection")
+
+    async def _heartbeat(self, socket: ComfySocket) -> None:
+        """Keep the figures fresh; notice a server that hangs; replace the socket when asked."""
+        misses = 0
+        while not await self._renewal_within(self._timeouts.ping_s):
+            try:
+                stats, latency_ms = await self._client.system_stats()
+                catalog = self._status.catalog
+                if asyncio.get_running_loop().time() - self._catalog_at > _CATALOG_AGE_S:
+                    catalog = await self._read_catalog()
+            except BackendUnreachableError:
+                misses += 1
+                if misses == _MISSES:
+                    raise
+            else:
+                misses = 0
+                self._note_stats(stats, latency_ms=latency_ms, catalog=catalog)
+        log.warning("Backend '%s': the socket is deaf, connecting anew", self._info.id)
+        self._client_id = uuid4().hex
+        await socket.close()
+
+    async def _renewal_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._renewal.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _read_catalog(self) -> Catalog:
+        catalog = await self._client.catalog()
+        self._catalog_at = asyncio.get_running_loop().time()
+        return catalog
+
+    def _route(self, message: Message) -> None:
+        match message:
+            case QueueCounted(remaining=remaining):
+                self._update(queue_depth=remaining)
+            case TextReceived(node_id=node_id, text=text):
+                log.debug("Backend '%s': node %s says %s", self._info.id, node_id, text)
+            case _:
+                self._route_to_run(message)
+
+    def _route_to_run(self, message: RunMessage) -> None:
+        # A server executes one prompt at a time, so what names none is about the current one.
+        prompt_id = message.prompt_id or self._current
+        self._current = None if isinstance(message, RunClosed) else prompt_id
+        inbox = self._inboxes.get(prompt_id or "")
+        if inbox is not None:
+            inbox.put(message)
+
+    def _went_online(self, stats: SystemStats, *, latency_ms: float, catalog: Catalog) -> None:
+        self._connections += 1
+        self._connection = self._connections
+        self._renewal.clear()
+        self._failures = 0
+        self._current = next(iter(self._inboxes)) if len(self._inboxes) == 1 else None
+        if not self._status.online:
+            self._reported_away = False
+            log.info("%s is online (ComfyUI %s)", failures.label(self._info), stats.version)
+        self._note_stats(stats, latency_ms=latency_ms, catalog=catalog)
+        self._nudge_all()
+
+    def _session_ended(self, exc: BaseException) -> None:
+        self._failures += 1
+        if self._status.online and self._failures == 1:
+            # A socket that only broke is back in a moment: no outage until that fails, too.
+            log.debug("Backend '%s': %s", self._info.id, exc)
+        else:
+            if not self._reported_away:
+                self._reported_away = True
+                log.warning("%s", exc)
+            self._update(online=False, last_error=str(exc), queue_depth=0, latency_ms=None)
+        self._nudge_all()
+
+    def _pause_s(self) -> float:
+        longest = min(_FIRST_PAUSE_S * 2 ** min(self._failures, 16), self._timeouts.reconnect_max_s)
+        return longest * random.uniform(0.5, 1)  # noqa: S311 - not to come back all at once
+
+    def _note_stats(
+        self, stats: SystemStats, *, latency_ms: float, catalog: Catalog | None
+    ) -> None:
+        self._update(
+            online=True,
+            last_error=None,
+            latency_ms=latency_ms,
+            last_seen=self._clock.now(),
+            version=stats.version,
+            gpu_name=stats.gpu_name,
+            vram_total_bytes=stats.vram_total_bytes,
+            vram_free_bytes=stats.vram_free_bytes,
+            ram_total_bytes=stats.ram_total_bytes,
+            ram_free_bytes=stats.ram_free_bytes,
+            catalog=catalog,
+        )
+
+    def _update(self, **changes: Any) -> None:
+        status = replace(self._status, **changes)
+        if status == self._status:
+            return
+        self._status = status
+        if self._on_change is not None:
+            self._on_change(status)
+
+    def _nudge_all(self) -> None:
+        for inbox in self._inboxes.values():
+            inbox.nudge()
+
+
+def _first(group: BaseException) -> BaseException:
+    """The first error itself, out of the groups it is wrapped in."""
+    inner = failures.members(group)
+    return _first(inner[0]) if inner else group

@@ -1,0 +1,132 @@
+"""What the engine is and offers."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from backends.demo.answers import JsonAnswer
+from backends.demo.settings import COMFYUI_VERSION, DEVICE_NAME
+from backends.demo.wire import FEATURES, JsonDict
+
+if TYPE_CHECKING:
+    from backends.demo.engine import DemoEngine
+
+Handler = Callable[[Request], Awaitable[Response]]
+Table = Mapping[str, Mapping[str, Handler]]
+
+MEMORY_BYTES = 8 * 1024**3  # shown where a real server shows its GPU; nothing is allocated
+MODEL_FOLDERS = (
+    "checkpoints",
+    "configs",
+    "loras",
+    "vae",
+    "text_encoders",
+    "diffusion_models",
+    "clip_vision",
+    "style_models",
+    "embeddings",
+    "diffusers",
+    "vae_approx",
+    "controlnet",
+    "gligen",
+    "upscale_models",
+    "latent_upscale_models",
+    "hypernetworks",
+    "photomaker",
+    "classifiers",
+    "model_patches",
+    "audio_encoders",
+)
+NOTHING: Mapping[str, object] = {
+    "/embeddings": [],
+    "/extensions": [],
+    "/settings": {},
+    "/i18n": {},
+    "/workflow_templates": {},
+    "/global_subgraphs": {},
+    "/node_replacements": {},
+    "/users": {"storage": "server", "migrated": False},
+}
+
+
+class InfoRoutes:
+    """Discovery: reads only."""
+
+    def __init__(self, engine: "DemoEngine") -> None:
+        self._engine = engine
+
+    def table(self) -> Table:
+        fixed = {path: {"GET": partial(_fixed, answer)} for path, answer in NOTHING.items()}
+        return {
+            "/ws": {"GET": _no_upgrade},
+            "/system_stats": {"GET": self._system_stats},
+            "/features": {"GET": partial(_fixed, FEATURES)},
+            "/object_info": {"GET": self._object_info},
+            "/object_info/{class_type}": {"GET": self._one_class},
+            "/models": {"GET": partial(_fixed, list(MODEL_FOLDERS))},
+            "/models/{folder}": {"GET": self._models},
+            **fixed,
+        }
+
+    async def _system_stats(self, _request: Request) -> Response:
+        device = {
+            "name": DEVICE_NAME,
+            "type": "cpu",
+            "index": None,
+            "vram_total": MEMORY_BYTES,
+            "vram_free": MEMORY_BYTES,
+            "torch_vram_total": MEMORY_BYTES,
+            "torch_vram_free": MEMORY_BYTES,
+        }
+        return JsonAnswer({"system": _system(), "devices": [device]})
+
+    async def _object_info(self, _request: Request) -> Response:
+        return JsonAnswer(await asyncio.to_thread(self._engine.catalog.describe_all))
+
+    async def _one_class(self, request: Request) -> Response:
+        class_type: str = request.path_params["class_type"]
+        catalog = self._engine.catalog
+        if class_type not in catalog:
+            return JsonAnswer({})
+        return JsonAnswer({class_type: await asyncio.to_thread(catalog.describe, class_type)})
+
+    async def _models(self, request: Request) -> Response:
+        folder: str = request.path_params["folder"]
+        if folder not in MODEL_FOLDERS:
+            return Response(status_code=404)
+        names = self._engine.settings.checkpoints if folder == "checkpoints" else ()
+        return JsonAnswer(list(names))
+
+
+async def _fixed(answer: object, _request: Request) -> Response:
+    return JsonAnswer(answer)
+
+
+async def _no_upgrade(_request: Request) -> Response:
+    return PlainTextResponse(
+        'No WebSocket UPGRADE hdr: None\n Can "Upgrade" only to "WebSocket".', status_code=400
+    )
+
+
+def _system() -> JsonDict:
+    return {
+        "os": sys.platform,
+        "ram_total": MEMORY_BYTES,
+        "ram_free": MEMORY_BYTES,
+        "comfyui_version": COMFYUI_VERSION,
+        "required_frontend_version": None,
+        "installed_templates_version": None,
+        "required_templates_version": None,
+        "comfy_package_versions": [],
+        "python_version": sys.version,
+        "pytorch_version": "none",
+        "embedded_python": False,
+        "deploy_environment": "demo",
+        "argv": ["backends.demo", "--pid", str(os.getpid())],
+    }

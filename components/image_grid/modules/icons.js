@@ -1,0 +1,3 @@
+/** An icon of the page's sprite, as markup for a template. */
+export const icon = (name, extra = "") =>
+  `<svg class="o-i ${extra}" aria-hidden="true"><use href="#o-i-${name}"></use></svg>`;

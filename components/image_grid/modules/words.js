@@ -1,0 +1,34 @@
+/** Texts, numbers, dates and sizes in the reader's language. */
+
+import { number, speaker } from "orchestrator/i18n.js";
+
+/** `{t, n, number, when, day, bytes}` over the texts handed to the component. */
+export function wordsOf(texts) {
+  const lang = document.documentElement.lang || "en";
+  const place = lang === "en" ? "en-GB" : lang;
+  const { t, tn } = speaker(texts);
+  const dated = new Intl.DateTimeFormat(place, { dateStyle: "medium", timeStyle: "short" });
+  const days = new Intl.DateTimeFormat(place, { day: "numeric", month: "short", year: "numeric" });
+  const short = new Intl.NumberFormat(place, { maximumFractionDigits: 1 });
+
+  const spelled = (values) =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        name,
+        typeof value === "number" ? number(value) : value,
+      ]),
+    );
+
+  return {
+    t: (text, values = {}) => t(text, spelled(values)),
+    n: (singular, count, values = {}) => tn(singular, count, spelled(values)),
+    number,
+    when: (iso) => (iso ? dated.format(new Date(iso)) : ""),
+    /** A day written `YYYY-MM-DD`, for people. */
+    day: (text) => days.format(new Date(`${text}T12:00:00`)),
+    bytes: (size) =>
+      size < 1_000_000
+        ? `${short.format(Math.max(1, Math.round(size / 1000)))} ${t("kB")}`
+        : `${short.format(size / 1_000_000)} ${t("MB")}`,
+  };
+}

@@ -1,0 +1,193 @@
+import { speaker } from "orchestrator/i18n.js";
+import { isFinished, newestFirst, previewUrl, secondsLeft, state } from "orchestrator/jobs.js";
+import { clock, span, watchClock } from "orchestrator/time.js";
+
+export default {
+  props: { texts: Object, backends: Object },
+  emits: ["cancel"],
+  template: `
+    <section class="o-panel o-now" :aria-label="t('Now running')" :data-st="job?.status">
+      <div class="o-panel-head">
+        <h2>{{ running.length ? t("Now running") : t("Latest result") }}</h2>
+        <div v-if="running.length > 1" class="o-now-tabs" role="tablist" :aria-label="t('Running jobs')" @keydown="onTabKey">
+          <button v-for="other in running" :key="other.id" role="tab" :aria-selected="other.id === job.id" :tabindex="other.id === job.id ? 0 : -1"
+                  :title="other.prompt" @click="chosen = other.id">
+            <img v-if="other.previewRev" :src="previewUrl(other)" alt="" />{{ name(other) }} <span class="o-num">{{ percent(other) }} %</span>
+          </button>
+        </div>
+        <span class="o-grow"></span>
+        <a v-if="result" class="o-btn o-btn-quiet o-btn-compact" :href="'/canvas/' + result.id">{{ t("Open") }}</a>
+      </div>
+      <div class="o-stage" data-testid="live-preview" :data-rev="rev" :style="{ '--ratio': ratio }">
+        <template v-if="job">
+          <img v-for="layer in layers" :key="layer.src" :src="layer.src" :alt="layer.alt" class="o-layer" :data-in="layer.shown" draggable="false" />
+          <div v-if="!layers.length" class="o-stage-wait">
+            <svg class="o-i o-spin" aria-hidden="true"><use href="#o-i-run" /></svg><span>{{ t("Waiting for the first preview") }}</span>
+          </div>
+          <span v-if="looking" class="o-over o-over-step o-num">{{ t("step {step}", { step: looking.step }) }}</span>
+          <span v-else-if="job.status === 'running'" class="o-over o-over-step">
+            <svg class="o-i o-i-xs o-spin" aria-hidden="true"><use href="#o-i-run" /></svg><span class="o-num">{{ t("step {step}", { step: job.progress?.step ?? 0 }) }}</span>
+          </span>
+          <span v-if="isDemo" class="o-over o-over-demo"><svg class="o-i o-i-xs" aria-hidden="true"><use href="#o-i-flask" /></svg>{{ t("Demo — no AI model") }}</span>
+          <div v-if="job.status === 'running' && job.steps.length > 1" class="o-strip" :aria-label="t('Earlier steps')" data-testid="step-strip">
+            <figure v-for="entry in job.steps" :key="entry.rev" tabindex="0" @mouseenter="looking = entry" @mouseleave="looking = null" @focus="looking = entry" @blur="looking = null">
+              <img :src="previewUrl(job, entry.rev)" alt="" /><figcaption class="o-num">{{ entry.step }}</figcaption>
+            </figure>
+          </div>
+        </template>
+      </div>
+      <div class="o-now-facts">
+        <template v-if="job">
+          <div class="o-now-line">
+            <span class="o-now-title o-num o-trunc" data-testid="live-node">{{ title }}</span>
+            <span v-if="job.progress?.phases > 1" class="o-mut o-wide">{{ t("phase {phase} of {phases}", job.progress) }}</span>
+            <span class="o-grow"></span>
+            <span v-if="elapsed" class="o-num o-sec o-wide">{{ elapsed }}</span>
+            <template v-if="left"><span class="o-mut o-wide">·</span><span class="o-num" data-testid="live-left">{{ left }}</span></template>
+          </div>
+          <div class="o-bar o-now-bar" role="progressbar" :aria-label="t('Progress')" aria-valuemin="0" aria-valuemax="100" :aria-valuenow="percent(job)"><i :style="{ width: percent(job) + '%' }"></i></div>
+          <div class="o-row o-now-foot">
+            <span class="o-trunc o-sec o-grow" :title="job.prompt" dir="auto">{{ job.prompt }}</span>
+            <button v-if="job.status === 'running'" class="o-btn o-btn-compact" data-testid="now-cancel" :disabled="job.cancelRequested" @click="$emit('cancel', job.id)">
+              <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-stop" /></svg>{{ job.cancelRequested ? t("Cancelling") : t("Cancel") }}
+            </button>
+          </div>
+        </template>
+      </div>
+      <div class="o-vh" aria-live="polite">{{ news }}</div>
+      <div v-if="state.loaded && !job" class="o-empty o-now-empty" data-testid="live-empty">
+        <svg class="o-now-art" viewBox="0 0 240 132" aria-hidden="true">
+          <g transform="rotate(-8 70 70)"><rect x="18" y="18" width="100" height="100" rx="10" class="o-art-back" /></g>
+          <g transform="rotate(8 170 70)"><rect x="122" y="18" width="100" height="100" rx="10" class="o-art-back" /></g>
+          <rect x="66" y="12" width="108" height="108" rx="10" class="o-art-front" />
+          <circle cx="98" cy="48" r="10" class="o-art-line" /><path d="m72 106 32-32 20 18 22-26 24 26" class="o-art-line" />
+        </svg>
+        <h2 class="o-h1">{{ t("Make the first picture") }}</h2>
+        <p>{{ t("Say what you want to see and press Generate. The picture sharpens here step by step.") }}</p>
+        <div class="o-acts"><button class="o-btn o-btn-primary" data-testid="live-start" @click="start">
+          <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-wand" /></svg>{{ t("Describe a picture") }}</button></div>
+      </div>
+    </section>`,
+  data() {
+    return { state, clock, chosen: null, layers: [], looking: null, news: "", rev: 0 };
+  },
+  created() {
+    Object.assign(this, speaker(this.texts), { previewUrl });
+    this.$watch(() => this.running.length > 0, (busy) => {
+      this.unwatch?.();
+      this.unwatch = busy ? watchClock() : null;
+    }, { immediate: true });
+    this.$watch(() => this.source, this.load, { immediate: true });
+    this.$watch(() => this.milestone, (now, before) => {
+      if (now && now !== before && this.job) this.news = now === "end" ? this.t("Done") : this.t("{n} % done", { n: now });
+    });
+  },
+  unmounted() {
+    this.unwatch?.();
+  },
+  computed: {
+    running() {
+      return [...state.jobs.values()].filter((job) => job.status === "running").sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
+    },
+    latest() {
+      return [...state.jobs.values()].filter((job) => isFinished(job) && job.result?.images?.length).sort(newestFirst)[0];
+    },
+    job() {
+      return this.running.find((job) => job.id === this.chosen) ?? this.running[0] ?? this.latest;
+    },
+    result() {
+      return this.job?.status === "done" ? this.job.result.images[0] : null;
+    },
+    // What the stage should show: a preview looked back at, the newest preview, or the picture.
+    source() {
+      const { job, looking, result } = this;
+      if (!job) return null;
+      if (result) return { job: job.id, src: result.url, rev: -1 };
+      const rev = looking?.rev ?? job.previewRev;
+      return rev ? { job: job.id, src: previewUrl(job, rev), rev } : { job: job.id, src: null, rev: 0 };
+    },
+    ratio() {
+      return this.job ? this.job.params.width / this.job.params.height : 1.5;
+    },
+    isDemo() {
+      return (this.job?.backendId ?? this.job?.backend) === "demo";
+    },
+    title() {
+      const { job } = this;
+      if (job.status === "done") return this.t("Done");
+      if (!job.progress) return this.t("Starting on {name}", { name: this.name(job) });
+      const { nodeTitle, step, steps } = job.progress;
+      return [nodeTitle ?? this.t("Running"), steps ? `${step} / ${steps}` : ""].join(" ").trim();
+    },
+    elapsed() {
+      const { job } = this;
+      const since = job.startedAt ? (clock.now - new Date(job.startedAt)) / 1000 : null;
+      if (job.status === "done") return this.t("{time} elapsed", { time: span((new Date(job.finishedAt) - new Date(job.startedAt)) / 1000) });
+      return since === null ? "" : this.t("{time} elapsed", { time: span(since) });
+    },
+    left() {
+      const left = this.job.status === "running" ? secondsLeft(this.job, clock.now) : null;
+      return left === null ? "" : this.t("{time} left", { time: span(left) });
+    },
+    milestone() {
+      if (!this.job || this.job.status === "done") return this.job ? "end" : null;
+      return this.percent(this.job) >= 50 ? 50 : null;
+    },
+  },
+  methods: {
+    name(job) {
+      const id = job.backendId ?? job.backend;
+      return this.backends[id] ?? id;
+    },
+    percent(job) {
+      return job.status === "done" ? 100 : Math.round((job.progress?.fraction ?? 0) * 100);
+    },
+    // Shows a frame only once it is decoded, over the one before; frames that come meanwhile are passed over.
+    async load() {
+      if (this.loading) return;
+      this.loading = true;
+      while (this.wanted() !== this.current) {
+        const source = this.source;
+        this.current = this.wanted();
+        if (source?.job !== this.owner) this.layers = [];
+        this.owner = source?.job;
+        if (!source?.src) {
+          this.layers = [];
+          continue;
+        }
+        const image = new Image();
+        image.src = source.src;
+        try {
+          await image.decode();
+          this.show(source);
+        } catch {
+          // The run went on and this frame is gone; the next one comes.
+        }
+      }
+      this.loading = false;
+    },
+    wanted() {
+      return this.source ? `${this.source.job} ${this.source.src}` : null;
+    },
+    show({ src, rev }) {
+      const layer = { src, alt: this.job?.prompt ?? "", shown: false };
+      this.layers = [...this.layers.filter((other) => other.src !== src).slice(-1), layer];
+      this.rev = rev;
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        const mine = this.layers.find((other) => other.src === src);
+        if (mine) mine.shown = true;
+      }));
+    },
+    onTabKey(event) {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const at = this.running.indexOf(this.job) + step;
+      this.chosen = this.running[(at + this.running.length) % this.running.length].id;
+      this.$nextTick(() => this.$el.querySelector("[role=tab][aria-selected=true]")?.focus());
+    },
+    start() {
+      window.oDashTab?.("create");
+      document.querySelector("[data-testid=prompt-input]")?.focus();
+    },
+  },
+};

@@ -1,0 +1,156 @@
+import { isFinished, previewUrl, secondsLeft } from "./jobs.js";
+import { clock, secondsBetween, span, timeOfDay } from "./time.js";
+
+const ICONS = { created: "hold", queued: "clock", waiting: "hold", running: "run", done: "done", failed: "fail", cancelled: "slash" };
+const WORDS = { created: "Held", queued: "Queued", waiting: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
+
+// One job on the board. Renders anew only when this job changes.
+export const JobCard = {
+  props: { job: Object, t: Function, tn: Function, backends: Object, position: Number, last: Boolean, reorder: Boolean, focusable: Boolean, expanded: Boolean },
+  emits: ["act", "focus", "drag", "dragend"],
+  template: `
+    <article class="o-job" :class="{ 'o-job-small': small }" :data-st="look" :data-job="job.id" :data-waiting="reorder || null"
+             :data-testid="'job-card-' + job.id" :tabindex="focusable ? 0 : -1" :draggable="reorder" :aria-label="word + ': ' + job.prompt"
+             @focus="$emit('focus')" @dragstart="$emit('drag')" @dragend="$emit('dragend')">
+      <span v-if="reorder" class="o-grip"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-grip" /></svg></span>
+      <div class="o-job-pic">
+        <img v-if="picture" :src="picture" alt="" draggable="false" @error="broken = picture" />
+        <svg v-else class="o-i" aria-hidden="true"><use :href="job.status === 'queued' || small ? '#o-i-image' : '#o-i-' + icon" /></svg>
+      </div>
+      <div class="o-job-main">
+        <div class="o-job-line">
+          <span class="o-trunc o-job-prompt" :title="job.prompt" dir="auto" data-testid="job-prompt">{{ job.prompt }}</span>
+          <span class="o-job-time o-num">{{ time }}</span>
+        </div>
+        <div class="o-job-meta">
+          <span class="o-badge" :class="{ 'o-badge-bare': small }" data-testid="job-status" :data-status="job.status">
+            <svg class="o-i" :class="{ 'o-spin': job.status === 'running' }" aria-hidden="true"><use :href="'#o-i-' + icon" /></svg>{{ word }}
+          </span>
+          <span class="o-job-backend" data-testid="job-backend"><svg class="o-i" aria-hidden="true"><use :href="isDemo ? '#o-i-flask' : '#o-i-cpu'" /></svg>{{ backend }}</span>
+          <span class="o-trunc o-num">{{ facts }}</span>
+        </div>
+        <div v-if="job.status === 'running'" class="o-bar" data-testid="job-progress" role="progressbar" :aria-label="t('Progress')"
+             aria-valuemin="0" aria-valuemax="100" :aria-valuenow="percent"><i :style="{ width: percent + '%' }"></i></div>
+        <p v-if="why" class="o-job-why" data-testid="job-reason" dir="auto"><b v-if="failure">{{ failure.cause }}</b><template v-else>{{ why }}</template>
+          <span v-if="failure?.fix" data-testid="job-fix"> {{ failure.fix }}</span></p>
+        <div v-if="job.status === 'failed' || unfolded" class="o-job-foot">
+          <button v-if="job.status === 'failed'" class="o-btn o-btn-compact" data-testid="job-retry" @click="act('retry')">
+            <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-retry" /></svg>{{ t("Retry") }}</button>
+          <button class="o-btn o-btn-quiet o-btn-compact" data-testid="job-log" :aria-expanded="unfolded" @click="toggleLog">
+            <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-term" /></svg>{{ t("Log") }}</button>
+        </div>
+        <ol v-if="unfolded" class="o-job-log" data-testid="job-log-lines" tabindex="0">
+          <li v-if="!log.length" class="o-mut">…</li><li v-for="(line, i) in log" :key="i">{{ line }}</li>
+        </ol>
+      </div>
+      <div class="o-job-acts">
+        <button v-for="action in actions" :key="action.verb" class="o-icon-btn o-icon-btn-compact" :data-testid="'job-' + action.verb"
+                :title="action.title" :aria-label="action.title" :disabled="action.disabled" tabindex="-1" @click="act(action.verb)">
+          <svg class="o-i" aria-hidden="true"><use :href="'#o-i-' + action.icon" /></svg>
+        </button>
+      </div>
+    </article>`,
+  data() {
+    return { unfolded: false, log: [], broken: null };
+  },
+  mounted() {
+    if (this.expanded) {
+      this.$el.scrollIntoView({ block: "center" });
+      this.toggleLog();
+    }
+  },
+  watch: {
+    "job.status"() {
+      if (this.unfolded) this.readLog();
+    },
+  },
+  computed: {
+    small() {
+      return (this.job.status === "done" || this.job.status === "cancelled") && !this.unfolded;
+    },
+    look() {
+      return this.job.status === "queued" && this.job.reason ? "waiting" : this.job.status;
+    },
+    icon() {
+      return ICONS[this.look];
+    },
+    word() {
+      if (this.job.status === "running" && this.job.cancelRequested) return this.t("Cancelling");
+      return this.t(WORDS[this.look]);
+    },
+    isDemo() {
+      return (this.job.backendId ?? this.job.backend) === "demo";
+    },
+    backend() {
+      const id = this.job.backendId ?? this.job.backend;
+      return this.backends[id] ?? id;
+    },
+    picture() {
+      const { job } = this;
+      const url = job.status === "running" && job.previewRev ? previewUrl(job) : job.result?.images?.[0]?.thumbnailUrl;
+      return url === this.broken ? null : url;
+    },
+    percent() {
+      return Math.round((this.job.progress?.fraction ?? 0) * 100);
+    },
+    failure() {
+      return this.job.status === "failed" ? this.job.result?.diagnosis : null;
+    },
+    why() {
+      if (this.failure) return this.failure.cause;
+      return this.job.status === "queued" || this.job.status === "running" ? this.job.reason : null;
+    },
+    time() {
+      const { job } = this;
+      if (isFinished(job)) return job.finishedAt ? timeOfDay(job.finishedAt) : "";
+      if (job.status === "queued" && job.notBefore) {
+        const wait = (new Date(job.notBefore) - clock.now) / 1000;
+        return wait > 0 ? this.t("in {time}", { time: span(wait) }) : "";
+      }
+      const left = job.status === "running" ? secondsLeft(job, clock.now) : null;
+      return left === null ? "" : this.t("{time} left", { time: span(left) });
+    },
+    facts() {
+      const { job } = this;
+      const { steps, width, height, seed } = job.params;
+      if (job.status === "done" && job.startedAt) return this.t("{n} s", { n: secondsBetween(job.startedAt, job.finishedAt).toFixed(1) });
+      if (job.status === "cancelled" && job.progress?.step) return this.t("at step {step} of {steps}", { step: job.progress.step, steps: job.progress.steps });
+      return `${width} × ${height} · ${this.tn("{n} step", steps)} · ${this.t("seed {seed}", { seed })}`;
+    },
+    actions() {
+      const { job, t } = this;
+      const run = { verb: "run", icon: "play", title: t("Run") };
+      const cancel = { verb: "cancel", icon: "stop", title: t("Cancel (Del)"), disabled: job.cancelRequested };
+      const remove = { verb: "remove", icon: "x", title: t("Remove from the list") };
+      const log = { verb: "log", icon: "term", title: t("Log") };
+      if (job.status === "created") return [run, cancel];
+      if (job.status === "running") return [log, cancel];
+      if (job.status === "queued") {
+        const up = { verb: "up", icon: "arrow-up", title: t("Move up (Alt ↑)"), disabled: this.position === 0 };
+        const down = { verb: "down", icon: "arrow-down", title: t("Move down (Alt ↓)"), disabled: this.last };
+        return [up, down, cancel];
+      }
+      if (job.status === "failed") return [remove];
+      if (job.status === "cancelled") return [{ verb: "retry", icon: "retry", title: t("Retry (R)") }, log, remove];
+      return [...(job.result?.images?.length ? [{ verb: "view", icon: "eye", title: t("View result (↵)") }] : []), log, remove];
+    },
+  },
+  methods: {
+    act(verb) {
+      if (verb === "log") this.toggleLog();
+      else this.$emit("act", verb);
+    },
+    toggleLog() {
+      this.unfolded = !this.unfolded;
+      if (this.unfolded) this.readLog();
+    },
+    async readLog() {
+      try {
+        const answer = await fetch(`/api/jobs/${this.job.id}`);
+        this.log = answer.ok ? ((await answer.json()).logs ?? []) : [this.t("The log could not be read.")];
+      } catch {
+        this.log = [this.t("The log could not be read.")];
+      }
+    },
+  },
+};

@@ -1,0 +1,36 @@
+// Times for people. `clock.now` moves once a second, and only while somebody watches it.
+import { reactive } from "vue";
+
+export const clock = reactive({ now: Date.now() });
+let watchers = 0;
+let timer = null;
+
+export function watchClock() {
+  clock.now = Date.now();
+  watchers += 1;
+  timer ??= setInterval(() => (clock.now = Date.now()), 1000);
+  return () => {
+    watchers -= 1;
+    if (watchers === 0) {
+      clearInterval(timer);
+      timer = null;
+    }
+  };
+}
+
+export function span(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor((whole % 3600) / 60);
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+export function timeOfDay(iso) {
+  const language = document.documentElement.lang || "en";
+  return new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { hour: "2-digit", minute: "2-digit" }).format(new Date(iso));
+}
+
+export function secondsBetween(from, to) {
+  return (new Date(to) - new Date(from)) / 1000;
+}

@@ -1,0 +1,42 @@
+import { speaker } from "orchestrator/i18n.js";
+
+const MAX = 16;
+
+export default {
+  props: { texts: Object },
+  emits: ["use"],
+  template: `
+    <section class="o-panel o-recent" data-testid="recent-results" :aria-label="t('Recent results')">
+      <div class="o-panel-head">
+        <h2>{{ t("Recent results") }}</h2><span class="o-grow"></span>
+        <a class="o-btn o-btn-quiet o-btn-compact" href="/canvas">{{ t("Open Canvas") }}<svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-cr" /></svg></a>
+      </div>
+      <p v-if="images && !images.length" class="o-hint o-recent-empty">{{ t("Pictures you make land here.") }}</p>
+      <div v-else class="o-recent-grid">
+        <template v-if="!images"><span v-for="n in 8" :key="n" class="o-thumb o-skeleton"></span></template>
+        <div v-for="image in images" :key="image.id" class="o-thumb" :data-new="image.fresh || null">
+          <a :href="'/canvas/' + image.id" :title="image.prompt" :data-testid="'recent-' + image.id">
+            <img :src="image.thumbnailUrl" :alt="image.prompt" loading="lazy" decoding="async" draggable="false" />
+          </a>
+          <button class="o-thumb-use" :data-testid="'recent-use-' + image.id" @click="$emit('use', image.id)">{{ t("Use settings") }}</button>
+        </div>
+      </div>
+    </section>`,
+  data() {
+    return { images: null };
+  },
+  created() {
+    Object.assign(this, speaker(this.texts));
+  },
+  methods: {
+    snapshot(images) {
+      this.images = images;
+    },
+    apply(changes) {
+      if (!this.images) return;
+      let images = this.images.filter((image) => !changes[image.id]);
+      for (const image of Object.values(changes)) if (!image.gone) images.push({ ...image, fresh: image.fresh });
+      this.images = images.sort((a, b) => b.cursor - a.cursor).slice(0, MAX);
+    },
+  },
+};

@@ -1,0 +1,65 @@
+import { speaker } from "orchestrator/i18n.js";
+
+const PAGES = { d: "/", c: "/canvas" };
+
+// Whether the server is there, how much it has to do, and the keys that work on every page.
+export default {
+  props: { texts: Object },
+  emits: ["help"],
+  template: `
+    <div class="o-status">
+      <a v-if="queue" class="o-pill" href="/" data-testid="queue-pill" :data-busy="queue.running > 0" :title="t('Queue')">
+        <svg class="o-i o-i-s" :class="{ 'o-spin': queue.running }" aria-hidden="true"><use :href="icon" /></svg>
+        <span>{{ words }}</span>
+      </a>
+      <div class="o-live" role="status" data-testid="connection-state" :data-state="live ? 'live' : 'away'" :title="live ? t('Live') : t('Reconnecting…')">
+        <span class="o-dot"></span><span class="o-word">{{ live ? t("Live") : t("Reconnecting…") }}</span>
+      </div>
+    </div>`,
+  data() {
+    return { queue: null, live: true };
+  },
+  created() {
+    Object.assign(this, speaker(this.texts));
+    this.prefix = 0;
+  },
+  mounted() {
+    addEventListener("keydown", this.onKey);
+    this.attach();
+  },
+  unmounted() {
+    removeEventListener("keydown", this.onKey);
+  },
+  computed: {
+    icon() {
+      if (this.queue.paused) return "#o-i-pause";
+      return this.queue.running ? "#o-i-run" : "#o-i-layers";
+    },
+    words() {
+      const { running, queued, paused } = this.queue;
+      const parts = [paused && this.t("Paused"), running && this.tn("{n} running", running), queued && this.tn("{n} waiting", queued)];
+      return parts.filter(Boolean).join(" · ") || this.t("Idle");
+    },
+  },
+  methods: {
+    // The page's socket is made right after the components are mounted.
+    attach() {
+      if (!window.socket) return void setTimeout(this.attach, 50);
+      window.socket.on("connect", () => (this.live = true));
+      window.socket.on("disconnect", () => (this.live = false));
+      window.socket.io.on("reconnect_error", () => (this.live = false));
+    },
+    snapshot(queue) {
+      this.queue = queue;
+    },
+    onKey(event) {
+      if (event.target.closest?.("input, textarea, select, [contenteditable], [role=dialog]")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const key = event.key.toLowerCase();
+      const second = Date.now() - this.prefix < 1200;
+      this.prefix = key === "g" ? Date.now() : 0;
+      if (event.key === "?") this.$emit("help");
+      else if (second && PAGES[key]) window.emitEvent("sub_pages_navigate", PAGES[key]);
+    },
+  },
+};

@@ -1,0 +1,179 @@
+"""The SQLite file: one writer, a few readers, migrations at start.
+
+Every BEGIN/execute/COMMIT is a hop to the driver's thread, so what limits writes is hops, not the
+disk: one held connection behind a lock is the fastest safe way. `BEGIN IMMEDIATE` because a
+deferred transaction that reads and then writes fails with SQLITE_BUSY whatever the timeout.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+_BUSY_TIMEOUT_MS = 5000
+_READERS = 4
+
+
+class Database:
+    """Hands out the writer and the readers; open it with `open_database`."""
+
+    def __init__(self, path: Path, *, writer: AsyncConnection, readers: AsyncEngine) -> None:
+        self.path = path
+        self._writer = writer
+        self._readers = readers
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        """The writer in a transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            StorageError: the database is locked by another process, full or read-only.
+        """
+        async with self._lock:
+            try:
+                async with self._writer.begin():
+                    yield self._writer
+            except DBAPIError as exc:
+                raise _storage_error(self.path, exc) from exc
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        """A reader on a consistent snapshot.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        try:
+            async with self._readers.connect() as connection:
+                yield connection
+        except DBAPIError as exc:
+            raise _storage_error(self.path, exc) from exc
+
+    async def probe(self) -> None:
+        """Show that writing works, without leaving a trace.
+
+        Raises:
+            StorageError: it does not.
+        """
+        async with self.write() as connection:
+            await connection.exec_driver_sql(
+                "INSERT INTO setting (name, value) VALUES ('probe', 'null') "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+            )
+
+
+@asynccontextmanager
+async def open_database(path: Path) -> AsyncGenerator[Database]:
+    """The database at the newest schema; a copy of an older one is kept beside it.
+
+    Raises:
+        StorageError: the file cannot be opened, or was written by a newer version.
+    """
+    try:
+        await asyncio.to_thread(_upgrade, path)
+    except (DBAPIError, sqlite3.Error) as exc:
+        raise _storage_error(path, exc) from exc
+    writer_engine = _engine(path, begin="BEGIN IMMEDIATE", pool_size=1)
+    readers = _engine(path, begin="BEGIN", pool_size=_READERS, pragmas=["query_only=ON"])
+    try:
+        async with writer_engine.connect() as writer:
+            yield Database(path, writer=writer, readers=readers)
+    finally:
+        await readers.dispose()
+        await writer_engine.dispose()
+
+
+def _engine(
+    path: Path, *, begin: str, pool_size: int, pragmas: list[str] | None = None
+) -> AsyncEngine:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=pool_size, max_overflow=0)
+    _configure(engine.sync_engine, begin=begin, pragmas=pragmas or [])
+    return engine
+
+
+def _configure(engine: Any, *, begin: str, pragmas: list[str]) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction] - registered by the decorator
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={_BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",  # an attempt must be on disk before its prompt is sent
+            "foreign_keys=ON",
+            *pragmas,
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction] - registered by the decorator
+        connection.exec_driver_sql(begin)
+
+
+def _upgrade(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", "data:migrations")
+    script = ScriptDirectory.from_config(config)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    _configure(engine, begin="BEGIN IMMEDIATE", pragmas=[])
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        if current == script.get_current_head():
+            return
+        if current is not None:
+            _refuse_newer(path, script, current)
+            _keep_copy(path, current)
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        log.info("Database %s is at schema %s", path, script.get_current_head())
+    finally:
+        engine.dispose()
+
+
+def _refuse_newer(path: Path, script: ScriptDirectory, current: str) -> None:
+    if current not in {revision.revision for revision in script.walk_revisions()}:
+        raise StorageError(
+            f"The database {path} was written by a newer version (schema {current}).",
+            fix="Update the app, or start it with another ORCHESTRATOR_HOME.",
+        )
+
+
+def _keep_copy(path: Path, revision: str) -> None:
+    copy = path.with_name(f"{path.stem}.before-upgrade-from-{revision}{path.suffix}")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    log.info("Kept a copy of the database before its upgrade: %s", copy)
+
+
+def _storage_error(path: Path, exc: Exception) -> StorageError:
+    cause = str(getattr(exc, "orig", None) or exc)
+    if "locked" in cause or "busy" in cause:
+        fix = "Another program holds it; close that and try again."
+    elif "full" in cause:
+        fix = "Free some disk space and try again."
+    elif "readonly" in cause or "unable to open" in cause:
+        fix = "Make the folder writable, or choose another with ORCHESTRATOR_HOME."
+    else:
+        fix = "See the log for details."
+    return StorageError(f"The database {path} cannot be used: {cause}.", fix=fix)

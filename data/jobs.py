@@ -1,0 +1,279 @@
+"""Jobs, attempts and the durable event log in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.errors import StaleWriteError
+from app.events import LoggedEvent
+from app.models import Attempt, Image, Job, JobState
+from app.ports import Clock, JobChange, JobFilter, Page, Written
+from data import rows
+from data.database import Database
+from data.tables import attempt, event, image, job, setting
+
+_TERMINAL = [state.value for state in JobState if state.is_terminal]
+_CHUNK = 500  # ids in one IN (…): SQLite bounds the number of variables
+
+
+class SqlJobStore:
+    """`app.ports.JobStore` on the database; each method is one short transaction."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, jobs: Sequence[Job], *, note: str) -> list[LoggedEvent]:
+        """Insert new jobs, all or none, each with its event."""
+        at = self._clock.now()
+        new_events = [_job_event(each, at=at, note=note) for each in jobs]
+        async with self._database.write() as connection:
+            await connection.execute(insert(job), [rows.job_row(each) for each in jobs])
+            return await log_all(connection, new_events)
+
+    async def apply(self, change: JobChange) -> Written:
+        """Write one step, fenced by the version before it."""
+        at = self._clock.now()
+        async with self._database.write() as connection:
+            await _update_fenced(connection, change.job)
+            if change.attempt is not None:
+                await _put_attempt(connection, change.attempt)
+            images = await _insert_images(connection, change.images)
+            new_events = [
+                _job_event(change.job, at=at, note=change.note, type_=change.event),
+                *(image_event(each, "image.created", at=at) for each in images),
+            ]
+            logged = await log_all(connection, new_events)
+        return Written(logged=logged[0], images=tuple(images), image_events=tuple(logged[1:]))
+
+    async def remove(self, job_ids: Sequence[UUID]) -> list[LoggedEvent]:
+        """Delete those of the jobs that are finished; their images stay."""
+        at = self._clock.now()
+        removed: list[dict[str, Any]] = []
+        async with self._database.write() as connection:
+            for chunk in _chunks(job_ids):
+                statement = (
+                    delete(job)
+                    .where(job.c.id.in_(chunk), job.c.state.in_(_TERMINAL))
+                    .returning(job.c.id)
+                )
+                gone = (await connection.execute(statement)).scalars().all()
+                removed += [
+                    rows.event_row("job.removed", str(each), at=at, data={"jobId": str(each)})
+                    for each in gone
+                ]
+            return await log_all(connection, removed)
+
+    async def get(self, job_id: UUID) -> Job | None:
+        """The job, if it is there."""
+        found = await self._jobs(select(job).where(job.c.id == job_id))
+        return found[0] if found else None
+
+    async def unfinished(self) -> list[Job]:
+        """Every job in state created, queued or running, in queue order."""
+        return await self._jobs(
+            select(job)
+            .where(job.c.state.in_(["created", "queued", "running"]))
+            .order_by(job.c.priority.desc(), job.c.rank)
+        )
+
+    async def page(
+        self, job_filter: JobFilter, *, limit: int, cursor: int | None = None
+    ) -> Page[Job]:
+        """Jobs newest first."""
+        conditions = _job_conditions(job_filter)
+        if cursor is not None:
+            conditions.append(job.c.key < cursor)
+        statement = select(job).where(*conditions).order_by(job.c.key.desc()).limit(limit + 1)
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).mappings().all()
+        more = len(found) > limit
+        found = found[:limit]
+        return Page(
+            items=tuple(rows.job_value(row) for row in found),
+            next_cursor=found[-1]["key"] if more else None,
+        )
+
+    async def finished_ids(self) -> list[UUID]:
+        """The ids of all finished jobs, newest first."""
+        statement = select(job.c.id).where(job.c.state.in_(_TERMINAL)).order_by(job.c.key.desc())
+        async with self._database.read() as connection:
+            return list((await connection.execute(statement)).scalars())
+
+    async def last_rank(self) -> str | None:
+        """The greatest rank in use."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(func.max(job.c.rank)))).scalar()
+
+    async def attempts(self, job_id: UUID) -> list[Attempt]:
+        """The attempts of a job, oldest first."""
+        statement = (
+            select(attempt)
+            .where(attempt.c.job_id == job_id)
+            .order_by(attempt.c.created_at, attempt.c.id)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).mappings().all()
+        return [rows.attempt_value(row) for row in found]
+
+    async def attempt_ids(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the ids that are attempts of ours."""
+        known: set[UUID] = set()
+        async with self._database.read() as connection:
+            for chunk in _chunks(ids):
+                statement = select(attempt.c.id).where(attempt.c.id.in_(chunk))
+                known.update((await connection.execute(statement)).scalars())
+        return known
+
+    async def log(self, job_id: UUID) -> list[LoggedEvent]:
+        """What happened to a job, oldest first."""
+        return await self._events(
+            select(event).where(event.c.subject == str(job_id)).order_by(event.c.seq)
+        )
+
+    async def probe(self) -> None:
+        """Show that writing works."""
+        await self._database.probe()
+
+    async def paused(self) -> bool:
+        """Whether the queue was paused, also before a restart."""
+        statement = select(setting.c.value).where(setting.c.name == "paused")
+        async with self._database.read() as connection:
+            return bool((await connection.execute(statement)).scalar())
+
+    async def set_paused(self, paused: bool) -> LoggedEvent:
+        """Remember it."""
+        at = self._clock.now()
+        type_ = "queue.paused" if paused else "queue.resumed"
+        async with self._database.write() as connection:
+            await connection.execute(delete(setting).where(setting.c.name == "paused"))
+            await connection.execute(insert(setting).values(name="paused", value=paused))
+            logged = await log_all(connection, [rows.event_row(type_, "queue", at=at)])
+        return logged[0]
+
+    async def events_after(self, seq: int, *, limit: int) -> list[LoggedEvent]:
+        """The durable log from there on, oldest first."""
+        return await self._events(
+            select(event).where(event.c.seq > seq).order_by(event.c.seq).limit(limit)
+        )
+
+    async def events_span(self) -> tuple[int, int] | None:
+        """The numbers of the oldest and the newest event kept."""
+        statement = select(func.min(event.c.seq), func.max(event.c.seq))
+        async with self._database.read() as connection:
+            oldest, newest = (await connection.execute(statement)).one()
+        return None if newest is None else (oldest, newest)
+
+    async def forget_events(self, *, before: datetime) -> int:
+        """Drop old events of everything but unfinished jobs."""
+        async with self._database.write() as connection:
+            unfinished = (
+                await connection.execute(select(job.c.id).where(job.c.state.not_in(_TERMINAL)))
+            ).scalars()
+            keep = [str(each) for each in unfinished]
+            condition = event.c.at < before
+            if 0 < len(keep) <= _CHUNK:
+                condition = and_(condition, event.c.subject.not_in(keep))
+            result = await connection.execute(delete(event).where(condition))
+        return result.rowcount
+
+    async def _jobs(self, statement: Any) -> list[Job]:
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).mappings().all()
+        return [rows.job_value(row) for row in found]
+
+    async def _events(self, statement: Any) -> list[LoggedEvent]:
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).mappings().all()
+        return [rows.event_value(row) for row in found]
+
+
+def image_event(value: Image, type_: str, *, at: datetime) -> dict[str, Any]:
+    """The event row of something that happened to an image."""
+    data = {"imageId": str(value.id), "jobId": str(value.job_id) if value.job_id else None}
+    return rows.event_row(type_, str(value.id), at=at, data=data)
+
+
+async def log_all(
+    connection: AsyncConnection, new_events: Sequence[dict[str, Any]]
+) -> list[LoggedEvent]:
+    """Append to the durable log, inside the caller's transaction."""
+    if not new_events:
+        return []
+    statement = insert(event).returning(event, sort_by_parameter_order=True)
+    result = await connection.execute(statement, list(new_events))
+    return [rows.event_value(row) for row in result.mappings().all()]
+
+
+def _job_event(value: Job, *, at: datetime, note: str, type_: str | None = None) -> dict[str, Any]:
+    data = {
+        "jobId": str(value.id),
+        "status": value.state.value,
+        "backend": value.request.target,
+        "backendId": value.backend_id,
+        "version": value.version,
+    }
+    return rows.event_row(type_ or f"job.{value.state}", str(value.id), at=at, note=note, data=data)
+
+
+async def _update_fenced(connection: AsyncConnection, value: Job) -> None:
+    row = rows.job_row(value)
+    statement = (
+        update(job).where(job.c.id == value.id, job.c.version == value.version - 1).values(**row)
+    )
+    if (await connection.execute(statement)).rowcount != 1:
+        raise StaleWriteError(f"Job {value.id} has changed meanwhile.", fix="Look again.")
+
+
+async def _put_attempt(connection: AsyncConnection, value: Attempt) -> None:
+    row = rows.attempt_row(value)
+    changed = await connection.execute(
+        update(attempt).where(attempt.c.id == value.id).values(**row)
+    )
+    if changed.rowcount == 0:
+        await connection.execute(insert(attempt).values(**row))
+
+
+async def _insert_images(connection: AsyncConnection, values: Sequence[Image]) -> list[Image]:
+    """Exactly once each: an output that has its row already keeps it."""
+    stored: list[Image] = []
+    for value in values:
+        same = select(image).where(
+            or_(
+                and_(
+                    image.c.attempt_id == value.attempt_id,
+                    image.c.node_id == value.node_id,
+                    image.c.index == value.index,
+                ),
+                image.c.file == str(value.file),
+            )
+        )
+        found = (await connection.execute(same)).mappings().first()
+        if found is None:
+            await connection.execute(insert(image).values(**rows.image_row(value)))
+            found = (await connection.execute(same)).mappings().one()
+        stored.append(rows.image_value(found))
+    return stored
+
+
+def _job_conditions(job_filter: JobFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if job_filter.states:
+        conditions.append(job.c.state.in_([state.value for state in job_filter.states]))
+    if job_filter.backend is not None:
+        conditions.append(
+            or_(job.c.target == job_filter.backend, job.c.backend_id == job_filter.backend)
+        )
+    if job_filter.group_id is not None:
+        conditions.append(job.c.group_id == job_filter.group_id)
+    if job_filter.text:
+        conditions.append(job.c.prompt.icontains(job_filter.text, autoescape=True))
+    return conditions
+
+
+def _chunks(ids: Sequence[UUID]) -> list[Sequence[UUID]]:
+    return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]

@@ -1,0 +1,1 @@
+"""Alembic revisions, run at start from this package by `data.database`."""

@@ -1,0 +1,171 @@
+"""Between table rows and the values of the core."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from app.events import LoggedEvent
+from app.models import (
+    Attempt,
+    AttemptState,
+    GenerationRequest,
+    Image,
+    Job,
+    JobFailure,
+    JobState,
+)
+
+
+def job_row(job: Job) -> dict[str, Any]:
+    """A job as a row, without its key."""
+    return {
+        "id": job.id,
+        "group_id": job.group_id,
+        "state": job.state.value,
+        "target": job.request.target,
+        "backend_id": job.backend_id,
+        "prompt": job.request.prompt,
+        "request": asdict(job.request),
+        "priority": job.priority,
+        "rank": job.rank,
+        "version": job.version,
+        "attempts": job.attempts,
+        "max_attempts": job.max_attempts,
+        "losses": job.losses,
+        "cancel_requested": job.cancel_requested,
+        "not_before": job.not_before,
+        "created_at": job.created_at,
+        "queued_at": job.queued_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "failure": _failure_row(job.failure),
+    }
+
+
+def job_value(row: RowMapping) -> Job:
+    """A row as a job."""
+    return Job(
+        id=row["id"],
+        group_id=row["group_id"],
+        state=JobState(row["state"]),
+        request=GenerationRequest(**row["request"]),
+        priority=row["priority"],
+        rank=row["rank"],
+        version=row["version"],
+        attempts=row["attempts"],
+        max_attempts=row["max_attempts"],
+        losses=row["losses"],
+        backend_id=row["backend_id"],
+        cancel_requested=row["cancel_requested"],
+        not_before=row["not_before"],
+        created_at=row["created_at"],
+        queued_at=row["queued_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        failure=_failure_value(row["failure"]),
+    )
+
+
+def attempt_row(attempt: Attempt) -> dict[str, Any]:
+    """An attempt as a row."""
+    return {
+        "id": attempt.id,
+        "job_id": attempt.job_id,
+        "number": attempt.number,
+        "backend_id": attempt.backend_id,
+        "state": attempt.state.value,
+        "created_at": attempt.created_at,
+        "accepted_at": attempt.accepted_at,
+        "ended_at": attempt.ended_at,
+        "failure": _failure_row(attempt.failure),
+    }
+
+
+def attempt_value(row: RowMapping) -> Attempt:
+    """A row as an attempt."""
+    return Attempt(
+        id=row["id"],
+        job_id=row["job_id"],
+        number=row["number"],
+        backend_id=row["backend_id"],
+        state=AttemptState(row["state"]),
+        created_at=row["created_at"],
+        accepted_at=row["accepted_at"],
+        ended_at=row["ended_at"],
+        failure=_failure_value(row["failure"]),
+    )
+
+
+def image_row(image: Image) -> dict[str, Any]:
+    """An image as a row, without its key."""
+    return {
+        "id": image.id,
+        "job_id": image.job_id,
+        "attempt_id": image.attempt_id,
+        "backend_id": image.backend_id,
+        "node_id": image.node_id,
+        "index": image.index,
+        "file": str(image.file),
+        "mime": image.mime,
+        "sha256": image.sha256,
+        "size_bytes": image.size_bytes,
+        "width": image.width,
+        "height": image.height,
+        "prompt": image.request.prompt if image.request else "",
+        "request": asdict(image.request) if image.request else None,
+        "created_at": image.created_at,
+        "deleted_at": image.deleted_at,
+    }
+
+
+def image_value(row: RowMapping) -> Image:
+    """A row as an image."""
+    return Image(
+        key=row["key"],
+        id=row["id"],
+        job_id=row["job_id"],
+        attempt_id=row["attempt_id"],
+        backend_id=row["backend_id"],
+        node_id=row["node_id"],
+        index=row["index"],
+        file=PurePosixPath(row["file"]),
+        mime=row["mime"],
+        sha256=row["sha256"],
+        size_bytes=row["size_bytes"],
+        width=row["width"],
+        height=row["height"],
+        request=GenerationRequest(**row["request"]) if row["request"] else None,
+        created_at=row["created_at"],
+        deleted_at=row["deleted_at"],
+    )
+
+
+def event_row(
+    type_: str, subject: str, *, at: datetime, note: str = "", data: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """An event as a row, without its number."""
+    return {"at": at, "type": type_, "subject": subject, "note": note, "data": dict(data or {})}
+
+
+def event_value(row: RowMapping) -> LoggedEvent:
+    """A row as an event."""
+    return LoggedEvent(
+        seq=row["seq"],
+        at=row["at"],
+        type=row["type"],
+        subject=row["subject"],
+        note=row["note"],
+        data=row["data"],
+    )
+
+
+def _failure_row(failure: JobFailure | None) -> dict[str, str] | None:
+    return None if failure is None else asdict(failure)
+
+
+def _failure_value(value: dict[str, str] | None) -> JobFailure | None:
+    return None if value is None else JobFailure(**value)

@@ -1,0 +1,137 @@
+"""The gallery page: every picture ever made, found by words, backend and date."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from nicegui import ui
+
+from app.errors import InvalidRequestError, OrchestratorError, StorageError
+from app.events import Event, ImageAdded, ImageDeleted, ImageRestored
+from app.ports import ImageFilter
+from app.services import Services
+from components import notify
+from components.feed import Batch, ClientFeed
+from components.i18n import tr, trn
+from components.image_grid import ImageGrid, Removal
+from components.scope import Scope
+
+PAGE = 500  # pictures read at once while a large selection is resolved
+
+SHORTCUTS: tuple[tuple[str, str], ...] = (
+    ("/", "Search"),
+    ("← ↑ → ↓", "Move between images"),
+    ("↵", "Open the image"),
+    ("Space", "Select the image"),
+    ("Shift", "Select a range, with arrows or a click"),
+    ("Ctrl A", "Select all that match"),
+    ("Esc", "Close, or clear the selection"),
+    ("Z", "Whole pictures or square tiles"),
+    ("I", "Show or hide information"),
+    ("C", "Copy the prompt"),
+    ("U", "Use the settings again"),
+    ("D", "Download"),
+    ("Del", "Delete"),
+    ("+ −", "Zoom in or out"),
+    ("F", "Fit the image to the window"),
+    ("1", "Show the image at 100 %"),
+)
+"""Keys and what they do here; the descriptions are messages for `tr`."""
+
+
+def canvas(services: Services, image_id: str | None = None) -> None:
+    """Show the gallery, and that picture large when one is named.
+
+    The component reads `image_id` and the filter from the address itself, so that going from
+    picture to picture needs no new page; the server only hands over what changes.
+    """
+    del image_id
+    ui.page_title(f"{tr('Canvas')} – Orchestrator")
+    with Scope() as scope:
+        grid = ImageGrid(
+            backends=[{"id": info.id, "name": info.name} for info in services.fleet.infos()]
+        )
+    grid.on_remove(lambda removal: _remove(services, grid, removal))
+    grid.on_failed(lambda reason: notify.show_error(StorageError(reason)))
+    feed = ClientFeed(
+        ui.context.client,
+        bus=services.bus,
+        snapshot=lambda: _refresh(grid),
+        fold=fold,
+        send=lambda _: grid.send_changed(),
+    )
+    scope.task(feed.run(), name="canvas feed")
+
+
+def fold(event: Event, batch: Batch) -> None:
+    """Note that a picture came, went or came back; what it looks like the browser reads itself."""
+    match event:
+        case ImageAdded(image=image) | ImageRestored(image=image):
+            batch.setdefault("images", {})[str(image.id)] = True
+        case ImageDeleted(image=image):
+            batch.setdefault("images", {})[str(image.id)] = False
+        case _:
+            pass
+
+
+async def _refresh(grid: ImageGrid) -> None:
+    grid.send_refresh()
+
+
+async def _remove(services: Services, grid: ImageGrid, removal: Removal) -> None:
+    """Move the pictures to the trash and offer to take it back."""
+    gallery = services.gallery
+    try:
+        ids = [image_id async for image_id in removed_ids(services, removal)]
+        gone = await gallery.delete(ids)
+    except OrchestratorError as exc:
+        grid.send_stay()
+        notify.show_error(exc)
+        return
+    if not gone:
+        grid.send_stay()
+        return
+    text = trn("{n} image moved to trash", "{n} images moved to trash", len(gone))
+    notify.show_undo(text, lambda: gallery.restore(gone))
+
+
+async def removed_ids(services: Services, removal: Removal) -> AsyncIterator[UUID]:
+    """The pictures a removal means, newest first.
+
+    Raises:
+        InvalidRequestError: its filter is not one of ours.
+    """
+    for image_id in removal.ids:
+        yield image_id
+    wanted = image_filter(removal.filter)
+    for low, high in reversed(removal.ranges):
+        cursor = high
+        while True:
+            images, cursor = await services.gallery.page(wanted, limit=PAGE, cursor=cursor)
+            for image in images:
+                if low is not None and image.cursor < low:
+                    break
+                yield image.id
+            else:
+                if cursor is not None:
+                    continue
+            break
+
+
+def image_filter(params: Mapping[str, str]) -> ImageFilter:
+    """The filter that the parameters of `/api/images` mean.
+
+    Raises:
+        InvalidRequestError: a date is none.
+    """
+    try:
+        since = datetime.fromisoformat(params["from"]) if "from" in params else None
+        until = datetime.fromisoformat(params["to"]) if "to" in params else None
+    except ValueError as exc:
+        raise InvalidRequestError("from", f"Not a date: {exc}.") from exc
+    return ImageFilter(
+        text=params.get("q") or None,
+        backend=params.get("backend") or None,
+        since=since,
+        until=until,
+    )

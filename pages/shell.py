@@ -1,0 +1,50 @@
+"""The one page of the app: a frame that stays, and a page area that changes."""
+
+from collections.abc import Callable
+from functools import partial
+
+from nicegui import ui
+
+from app.services import Services
+from components import live_preview, notify, queue_board, recent_results, theme
+from components import generation_form as form
+from components.frame import Frame, choose_language
+from components.scope import AppPages
+from pages import canvas, dashboard
+
+SHORTCUTS = (
+    ("?", "Show this list"),
+    ("G D", "Go to the dashboard"),
+    ("G C", "Go to the canvas"),
+    ("Ctrl Z", "Undo, while the message shows"),
+    ("Esc", "Close"),
+)
+
+
+def build_root(services: Services) -> Callable[[], None]:
+    """The builder of the page, for `ui.run_with(api, root=…)`."""
+    theme.install(
+        form.SHEET, queue_board.SHEET, live_preview.SHEET, recent_results.SHEET, dashboard.SHEET
+    )
+    return partial(_root, services)
+
+
+def _root(services: Services) -> None:
+    client = ui.context.client
+    choose_language(client.request.headers.get("accept-language", ""))
+    client.on_exception(notify.show_error)
+    shortcuts = {
+        "Everywhere": SHORTCUTS,
+        "Dashboard": dashboard.SHORTCUTS,
+        "Canvas": canvas.SHORTCUTS,
+    }
+    with Frame(services, shortcuts=shortcuts).build():
+        AppPages(
+            {
+                "/": dashboard.dashboard,
+                "/jobs/{job_id}": dashboard.dashboard,
+                "/canvas": canvas.canvas,
+                "/canvas/{image_id}": canvas.canvas,
+            },
+            data={"services": services},
+        )
