@@ -22,6 +22,8 @@ import uvicorn
 from fastapi import FastAPI
 from filelock import FileLock, Timeout
 
+from app.access import AccessService
+from app.api.access import Gate
 from app.api.create import create_api
 from app.api.guard import Guard
 from app.config import ConfigError, Settings, Timeouts, load_settings
@@ -37,6 +39,7 @@ from app.models import DEMO, BackendInfo
 from app.ports import Backend, Clock, FileStore, JobStore
 from app.runner import Runner
 from app.services import Services
+from app.throttle import Throttle
 from backends.comfyui.backend import ComfyBackend
 from backends.demo.server import DemoSettings, serve_demo
 from data.clock import SystemClock
@@ -44,12 +47,14 @@ from data.database import Database, open_database
 from data.files import PictureFiles
 from data.images import SqlImageStore
 from data.jobs import SqlJobStore
+from data.sessions import SqlSessionStore
 
 log = logging.getLogger("orchestrator")
 
 _MAX_BODY_BYTES = 10 * 2**20
 _LOG_FILE_BYTES = 10 * 2**20
 _LOG_FILES = 3
+_LOGIN_TRIES = 10  # a minute
 
 
 class StartError(Exception):
@@ -136,13 +141,25 @@ async def open_services(
             dispatcher=dispatcher,
             clock=parts.clock,
             retry=settings.retry,
+            submissions=Throttle(per_minute=settings.submissions_per_minute, what="submissions"),
         )
+        token = settings.auth_token
+        access = AccessService(
+            token=token.get_secret_value() if token else None,
+            store=SqlSessionStore(database),
+            bus=bus,
+            clock=parts.clock,
+            tries=Throttle(per_minute=_LOGIN_TRIES, what="logins"),
+            session_days=settings.session_days,
+        )
+        await access.open()
         services = Services(
             settings=settings,
             bus=bus,
             jobs=jobs,
             gallery=gallery,
             fleet=fleet,
+            access=access,
             event_log=store,
             started_at=parts.clock.now(),
         )
@@ -213,7 +230,7 @@ async def serve(settings: Settings, *, open_browser: bool) -> None:
             api = create_api(services)
             _mount_pages(api, services)
             tasks = [group.create_task(work, name=name) for name, work in opened.background.items()]
-            server = _Server(_server_config(api, settings), on_stop=services.bus.close)
+            server = _Server(_server_config(api, services), on_stop=services.bus.close)
             print(f"Orchestrator is at {url} (Ctrl-C stops it)", flush=True)  # noqa: T201 - for the person who started it
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
@@ -239,16 +256,20 @@ def _listen(settings: Settings) -> socket.socket:
         ) from exc
 
 
-def _server_config(api: FastAPI, settings: Settings) -> uvicorn.Config:
-    guard = Guard(
-        api, hosts=frozenset({settings.host, "localhost"}), max_body_bytes=_MAX_BODY_BYTES
-    )
+def guarded(api: FastAPI, services: Services) -> Guard:
+    """The app as the outside sees it: foreign pages and strangers are refused first."""
+    hosts = frozenset({"localhost", socket.gethostname().lower(), *services.settings.allowed_hosts})
+    gate = Gate(api, access=services.access)
+    return Guard(gate, hosts=hosts, max_body_bytes=_MAX_BODY_BYTES)
+
+
+def _server_config(api: FastAPI, services: Services) -> uvicorn.Config:
     return uvicorn.Config(
-        guard,
+        guarded(api, services),
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=round(settings.timeouts.shutdown_s),
+        timeout_graceful_shutdown=round(services.settings.timeouts.shutdown_s),
     )
 
 
@@ -301,7 +322,7 @@ def _configure_logging(settings: Settings) -> None:
     for handler in (to_file, to_screen):
         handler.setFormatter(layout)
     logging.basicConfig(level=settings.log_level, handlers=[to_file, to_screen], force=True)
-    for noisy in ("httpx", "httpcore", "websockets", "PIL", "alembic", "multipart"):
+    for noisy in ("uvicorn", "httpx", "httpcore", "websockets", "PIL", "alembic", "multipart"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -29,6 +30,7 @@ from pydantic_settings import (
 from app.models import AUTO, DEMO, BackendInfo
 
 PREFIX = "ORCHESTRATOR_"
+MIN_TOKEN = 16  # characters
 _NOT_SETTINGS = frozenset({"ORCHESTRATOR_TEST_BROWSER"})
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -133,6 +135,13 @@ class Settings(BaseSettings):
     """0 takes any free port."""
     outputs: Path | None = None
     """Where finished pictures are kept; `<home>/outputs` unless set."""
+    auth_token: SecretStr | None = None
+    """Whoever has it may come in; needed to listen beyond loopback. At least 16 characters."""
+    session_days: int = Field(default=14, ge=1, le=365)
+    allowed_hosts: tuple[str, ...] = ()
+    """Names, besides localhost and addresses, that this app is reached by."""
+    submissions_per_minute: int = Field(default=600, ge=1, le=100_000)
+    """Of one client; more are refused with 429."""
     demo_engine: bool = True
     demo_step_delay_s: float = Field(default=0.1, ge=0, le=10)
     """How long the demo engine takes for one sampling step."""
@@ -172,15 +181,21 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
 
-    @field_validator("host")
+    @field_validator("auth_token")
     @classmethod
-    def _loopback_only(cls, value: str) -> str:
-        if not is_loopback(value):
-            raise ValueError(
-                f"'{value}' can be reached from other machines, and there is no login yet; "
-                "use 127.0.0.1"
-            )
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_TOKEN:
+            raise ValueError(f"the token is shorter than {MIN_TOKEN} characters")
         return value
+
+    @model_validator(mode="after")
+    def _token_beyond_loopback(self) -> "Settings":
+        if self.auth_token is None and not is_loopback(self.host):
+            raise ValueError(
+                f"host: '{self.host}' can be reached from other machines; set auth_token "
+                "(ORCHESTRATOR_AUTH_TOKEN) first, or use 127.0.0.1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _unique_backends(self) -> "Settings":

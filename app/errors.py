@@ -6,6 +6,8 @@
     ├── NotFoundError              no such job or image
     ├── ConflictError              exists, but not in a state that allows it
     │   └── StaleWriteError        somebody else wrote the job first
+    ├── UnauthorizedError          no token, or a wrong one
+    ├── TooManyRequestsError       slower; says when
     ├── StorageError               our own disk: full, read-only, gone
     └── BackendError               a backend: see the classes below
         ├── BackendUnreachableError    did not answer; nothing is known
@@ -22,6 +24,7 @@ unchanged; the message says what happened, to which thing; `fix` says what to do
 """
 
 from typing import ClassVar
+from uuid import UUID
 
 
 class OrchestratorError(Exception):
@@ -68,6 +71,33 @@ class StaleWriteError(ConflictError):
     """Another writer was faster; read again."""
 
     code = "stale"
+
+
+class UnauthorizedError(OrchestratorError):
+    """Whoever asks has not shown who they are."""
+
+    code = "unauthorized"
+
+
+class TooManyRequestsError(OrchestratorError):
+    """Asked too often; `retry_after_s` says when there is room again."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, fix: str = "", retry_after_s: int) -> None:
+        super().__init__(message, fix=fix)
+        self.retry_after_s = retry_after_s
+
+
+class AlreadySubmittedError(ConflictError):
+    """A submission with this key is there already: these are its jobs."""
+
+    code = "already_submitted"
+
+    def __init__(self, message: str, *, fingerprint: str, job_ids: tuple[UUID, ...]) -> None:
+        super().__init__(message)
+        self.fingerprint = fingerprint
+        self.job_ids = job_ids
 
 
 class StorageError(OrchestratorError):

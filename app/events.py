@@ -102,6 +102,14 @@ class BackendChanged:
     logged: LoggedEvent | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """Somebody was logged out; their pages must close."""
+
+    session_id: UUID
+    logged: LoggedEvent | None = None
+
+
 Event = (
     JobChanged
     | JobRemoved
@@ -112,6 +120,7 @@ Event = (
     | ImageRestored
     | QueuePaused
     | BackendChanged
+    | SessionEnded
 )
 
 

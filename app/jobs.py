@@ -1,22 +1,30 @@
 """What people do with jobs: submit, run, cancel, retry, reorder, clear."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from app.config import RetrySettings
 from app.dispatcher import Dispatcher
-from app.errors import ConflictError, InvalidRequestError, NotFoundError, UnknownBackendError
+from app.errors import (
+    AlreadySubmittedError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    UnknownBackendError,
+)
 from app.fleet import Fleet
 from app.ids import new_id
 from app.ledger import Ledger
 from app.live import LiveRuns
 from app.models import AUTO, DEMO, GenerationRequest, Image, Job, JobState, Preview, Progress
-from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page
+from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page, Receipt
 from app.ranking import rank_between, ranks_after
 from app.runner import Runner
 from app.seeds import seeds_for
 from app.submission import Submission
+from app.throttle import Throttle
 from app.views import BoardView, JobView, QueueView, job_view
 
 _FINISHED = frozenset(state for state in JobState if state.is_terminal)
@@ -37,6 +45,7 @@ class JobService:
         dispatcher: Dispatcher,
         clock: Clock,
         retry: RetrySettings,
+        submissions: Throttle,
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -47,18 +56,47 @@ class JobService:
         self._dispatcher = dispatcher
         self._clock = clock
         self._retry = retry
+        self._submissions = submissions
 
-    async def submit(self, submission: Submission) -> list[Job]:
+    async def submit(self, submission: Submission, *, client: str = "") -> list[Job]:
         """Make the jobs of one submission: on disk, and waiting, when this returns.
 
         Raises:
             UnknownBackendError: `backend` is neither a preset nor a configured backend.
+            TooManyRequestsError: this client submits faster than allowed.
             StorageError: the database cannot be written; no job was made.
         """
+        return await self._submit(submission, client=client, receipt=None)
+
+    async def submit_once(self, submission: Submission, *, client: str, key: str) -> list[UUID]:
+        """Like `submit`, but the same key within 24 hours gives the first result's job ids.
+
+        Raises:
+            InvalidRequestError: the key was used for something else.
+        """
+        fingerprint = hashlib.sha256(submission.model_dump_json().encode()).hexdigest()
+        receipt = Receipt(key=key, fingerprint=fingerprint)
+        try:
+            jobs = await self._submit(submission, client=client, receipt=receipt)
+        except AlreadySubmittedError as exc:
+            if exc.fingerprint != fingerprint:
+                raise InvalidRequestError(
+                    "Idempotency-Key",
+                    "This key was used for another submission.",
+                    fix="Use a new key for each.",
+                ) from exc
+            return list(exc.job_ids)
+        return [job.id for job in jobs]
+
+    async def _submit(
+        self, submission: Submission, *, client: str, receipt: Receipt | None
+    ) -> list[Job]:
+        self._submissions.take(client)
         self._require_known(submission.backend)
         jobs = self._jobs_of(submission, await self._store.last_rank())
         held = " and held" if submission.hold else ""
-        await self._ledger.add(jobs, note=f"Submitted for {submission.backend}{held}")
+        note = f"Submitted for {submission.backend}{held}"
+        await self._ledger.add(jobs, note=note, receipt=receipt)
         return jobs
 
     async def get(self, job_id: UUID) -> Job:

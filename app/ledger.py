@@ -8,7 +8,7 @@ from uuid import UUID
 from app.errors import NotFoundError, StaleWriteError
 from app.events import EventBus, ImageAdded, JobChanged, JobRemoved, QueuePaused
 from app.models import Job, JobState
-from app.ports import JobChange, JobStore
+from app.ports import JobChange, JobStore, Receipt
 from app.waiting import UnfinishedJobs
 
 log = logging.getLogger(__name__)
@@ -32,9 +32,13 @@ class Ledger:
             self.unfinished.put(job)
         self.paused = await self._store.paused()
 
-    async def add(self, jobs: Sequence[Job], *, note: str) -> None:
-        """Write new jobs, all or none."""
-        logged = await self._store.add(jobs, note=note)
+    async def add(self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None) -> None:
+        """Write new jobs, all or none.
+
+        Raises:
+            AlreadySubmittedError: the receipt's key was used before.
+        """
+        logged = await self._store.add(jobs, note=note, receipt=receipt)
         for job, event in zip(jobs, logged, strict=True):
             self.unfinished.put(job)
             self._bus.publish(JobChanged(job=job, logged=event))

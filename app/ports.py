@@ -7,9 +7,9 @@ the same contract suites.
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from app.errors import BackendError
@@ -24,6 +24,9 @@ from app.models import (
     JobState,
     Progress,
 )
+
+if TYPE_CHECKING:
+    from app.access import Session  # which itself needs the ports
 
 T = TypeVar("T")
 
@@ -78,11 +81,29 @@ class Page(Generic[T]):
     next_cursor: int | None
 
 
+RECEIPT_LIFE = timedelta(hours=24)
+"""How long the key of a submission answers with its first result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What makes a submission safe to repeat: its key, and what was asked for."""
+
+    key: str
+    fingerprint: str
+
+
 class JobStore(Protocol):
     """Jobs, their attempts and the durable event log."""
 
-    async def add(self, jobs: Sequence[Job], *, note: str) -> list[LoggedEvent]:
-        """Insert new jobs, all or none, each with its event."""
+    async def add(
+        self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None
+    ) -> list[LoggedEvent]:
+        """Insert new jobs, all or none, each with its event.
+
+        Raises:
+            AlreadySubmittedError: the receipt's key was used within 24 hours; nothing is written.
+        """
         ...
 
     async def apply(self, change: JobChange) -> Written:
@@ -218,6 +239,18 @@ class ImageStore(Protocol):
     async def known_files(self, files: Sequence[PurePosixPath]) -> set[PurePosixPath]:
         """Those of the files that have a row."""
         ...
+
+
+class SessionStore(Protocol):
+    """Browsers that logged in."""
+
+    async def add(self, value: "Session") -> None: ...
+
+    async def living(self, now: datetime) -> "Sequence[Session]":
+        """Those that have not expired."""
+        ...
+
+    async def remove(self, session_id: UUID) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

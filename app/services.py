@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.access import AccessService
 from app.config import Settings
 from app.events import EventBus
 from app.fleet import Fleet
@@ -20,5 +21,6 @@ class Services:
     jobs: JobService
     gallery: GalleryService
     fleet: Fleet
+    access: AccessService
     event_log: JobStore
     started_at: datetime

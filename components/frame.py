@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from nicegui import ui
 
@@ -106,7 +107,7 @@ class Frame:
             ui.label(language.upper())
             with ui.menu().props("auto-close"):
                 for code, name in LANGUAGES.items():
-                    item = ui.menu_item(name, on_click=lambda code=code: _switch_language(code))
+                    item = ui.menu_item(name, on_click=partial(_switch_language, code))
                     item.props(f"data-testid=language-{code}")
                     item.set_enabled(code != language)
 

@@ -101,7 +101,7 @@ def _for_browser(message: Message, language: str) -> str | dict[str, str]:
     if isinstance(message, str):
         return _translations(language).gettext(message)
     found = catalog(language).get(message[0])
-    translated = found.string if found is not None else ()
-    if isinstance(translated, str) or not all(translated) or not translated:
+    translated = found.string if found is not None else None
+    if not isinstance(translated, tuple | list) or not translated or not all(translated):
         return dict(zip(PLURAL_FORMS[DEFAULT], message, strict=True))
     return dict(zip(PLURAL_FORMS[language], translated, strict=True))

@@ -61,9 +61,9 @@ class AppPages(ui.sub_pages):
             testid="not-found",
         )
 
-    def _render_error(self, error: Exception) -> None:
+    def _render_error(self, _: Exception) -> None:
         number = uuid4().hex[:8]
-        log.error("Page %s failed (%s)", self._router.current_path, number, exc_info=error)
+        log.error("Page %s failed (%s)", self._router.current_path, number, exc_info=_)
         ui.page_title(f"{tr('Error')} – Orchestrator")
         _message(
             "fail",

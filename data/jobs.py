@@ -8,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.errors import StaleWriteError
+from app.errors import AlreadySubmittedError, StaleWriteError
 from app.events import LoggedEvent
 from app.models import Attempt, Image, Job, JobState
-from app.ports import Clock, JobChange, JobFilter, Page, Written
+from app.ports import RECEIPT_LIFE, Clock, JobChange, JobFilter, Page, Receipt, Written
 from data import rows
 from data.database import Database
 from data.tables import attempt, event, image, job, setting
+from data.tables import receipt as receipts
 
 _TERMINAL = [state.value for state in JobState if state.is_terminal]
 _CHUNK = 500  # ids in one IN (…): SQLite bounds the number of variables
@@ -27,11 +28,15 @@ class SqlJobStore:
         self._database = database
         self._clock = clock
 
-    async def add(self, jobs: Sequence[Job], *, note: str) -> list[LoggedEvent]:
+    async def add(
+        self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None
+    ) -> list[LoggedEvent]:
         """Insert new jobs, all or none, each with its event."""
         at = self._clock.now()
         new_events = [_job_event(each, at=at, note=note) for each in jobs]
         async with self._database.write() as connection:
+            if receipt is not None:
+                await _keep_receipt(connection, receipt, jobs, at)
             await connection.execute(insert(job), [rows.job_row(each) for each in jobs])
             return await log_all(connection, new_events)
 
@@ -218,6 +223,27 @@ def _job_event(value: Job, *, at: datetime, note: str, type_: str | None = None)
         "version": value.version,
     }
     return rows.event_row(type_ or f"job.{value.state}", str(value.id), at=at, note=note, data=data)
+
+
+async def _keep_receipt(
+    connection: AsyncConnection, value: Receipt, jobs: Sequence[Job], at: datetime
+) -> None:
+    await connection.execute(delete(receipts).where(receipts.c.at < at - RECEIPT_LIFE))
+    same = select(receipts).where(receipts.c.key == value.key)
+    known = (await connection.execute(same)).mappings().first()
+    if known is not None:
+        raise AlreadySubmittedError(
+            "This was submitted already.",
+            fingerprint=known["fingerprint"],
+            job_ids=tuple(UUID(each) for each in known["job_ids"]),
+        )
+    row = {
+        "key": value.key,
+        "fingerprint": value.fingerprint,
+        "job_ids": [str(each.id) for each in jobs],
+        "at": at,
+    }
+    await connection.execute(insert(receipts).values(**row))
 
 
 async def _update_fenced(connection: AsyncConnection, value: Job) -> None:

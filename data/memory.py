@@ -6,10 +6,20 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from uuid import UUID
 
-from app.errors import StaleWriteError
+from app.errors import AlreadySubmittedError, StaleWriteError
 from app.events import LoggedEvent
 from app.models import Attempt, Image, Job
-from app.ports import Clock, ImageFilter, JobChange, JobFilter, Outline, Page, Written
+from app.ports import (
+    RECEIPT_LIFE,
+    Clock,
+    ImageFilter,
+    JobChange,
+    JobFilter,
+    Outline,
+    Page,
+    Receipt,
+    Written,
+)
 
 
 class MemoryLog:
@@ -45,8 +55,13 @@ class MemoryJobStore:
         self._jobs: dict[UUID, Job] = {}
         self._attempts: dict[UUID, Attempt] = {}
         self._paused = False
+        self._receipts: dict[str, tuple[Receipt, tuple[UUID, ...], datetime]] = {}
 
-    async def add(self, jobs: Sequence[Job], *, note: str) -> list[LoggedEvent]:
+    async def add(
+        self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None
+    ) -> list[LoggedEvent]:
+        if receipt is not None:
+            self._keep_receipt(receipt, jobs)
         self._jobs.update({job.id: job for job in jobs})
         return [self._event(job, note=note) for job in jobs]
 
@@ -135,6 +150,15 @@ class MemoryJobStore:
         forgotten = len(self._log.events) - len(kept)
         self._log.events[:] = kept
         return forgotten
+
+    def _keep_receipt(self, receipt: Receipt, jobs: Sequence[Job]) -> None:
+        now = self._log.clock.now()
+        known = self._receipts.get(receipt.key)
+        if known is not None and known[2] >= now - RECEIPT_LIFE:
+            raise AlreadySubmittedError(
+                "This was submitted already.", fingerprint=known[0].fingerprint, job_ids=known[1]
+            )
+        self._receipts[receipt.key] = (receipt, tuple(job.id for job in jobs), now)
 
     def _event(self, job: Job, *, note: str, type_: str | None = None) -> LoggedEvent:
         return self._log.append(

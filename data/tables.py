@@ -156,6 +156,25 @@ event = Table(
     sqlite_autoincrement=True,
 )
 
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("job_ids", JSON, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("label", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
 setting = Table(
     "setting",
     metadata,

@@ -1,7 +1,7 @@
 """The gallery page: every picture ever made, found by words, backend and date."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from nicegui import ui
@@ -124,14 +124,19 @@ def image_filter(params: Mapping[str, str]) -> ImageFilter:
     Raises:
         InvalidRequestError: a date is none.
     """
-    try:
-        since = datetime.fromisoformat(params["from"]) if "from" in params else None
-        until = datetime.fromisoformat(params["to"]) if "to" in params else None
-    except ValueError as exc:
-        raise InvalidRequestError("from", f"Not a date: {exc}.") from exc
     return ImageFilter(
         text=params.get("q") or None,
         backend=params.get("backend") or None,
-        since=since,
-        until=until,
+        since=_midnight(params.get("from"), plus=0),
+        until=_midnight(params.get("to"), plus=1),
     )
+
+
+def _midnight(day: str | None, *, plus: int) -> datetime | None:
+    """The beginning of a day, as the API counts them: in UTC."""
+    if not day:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(day), time.min, tzinfo=UTC) + timedelta(plus)
+    except (ValueError, OverflowError) as exc:
+        raise InvalidRequestError("date", f"{day} is not a day.") from exc

@@ -6,8 +6,8 @@ from functools import partial
 from nicegui import ui
 
 from app.services import Services
-from components import live_preview, notify, queue_board, recent_results, theme
 from components import generation_form as form
+from components import live_preview, notify, queue_board, recent_results, theme
 from components.frame import Frame, choose_language
 from components.scope import AppPages
 from pages import canvas, dashboard

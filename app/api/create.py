@@ -2,14 +2,16 @@
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
+from fastapi_offline import FastAPIOffline
 
-from app.api import events, images, jobs, problems, system
+from app.api import access, events, images, jobs, problems, system
 from app.services import Services
 
 
 def create_api(services: Services) -> FastAPI:
     """The API over the services; pages are mounted beside it by main.py."""
-    api = FastAPI(
+    # The offline variant serves the scripts of /docs itself instead of naming a foreign host.
+    api = FastAPIOffline(
         title="Orchestrator",
         version=system.app_version(),
         summary="Runs AI image generation on every ComfyUI machine you own, and keeps it.",
@@ -19,7 +21,7 @@ def create_api(services: Services) -> FastAPI:
     )
     api.state.services = services
     problems.install(api)
-    for family in (jobs, images, system, events):
+    for family in (jobs, images, system, events, access):
         api.include_router(family.router)
 
     @api.api_route(

@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
+from app.api.access import client_of
 from app.api.deps import Cursor, Here, Limit
 from app.api.problems import responses
 from app.models import JobState
@@ -42,11 +43,24 @@ class Cancelled(Wire):
     cancelled: int
 
 
-@router.post("/generate", status_code=202, responses=responses(400, 503))
-async def generate(here: Here, submission: Submission) -> Generated:
-    """Make a picture, or `count` of them."""
-    jobs = await here.jobs.submit(submission)
-    return Generated(job_id=jobs[0].id, job_ids=[job.id for job in jobs])
+@router.post("/generate", status_code=202, responses=responses(400, 429, 503))
+async def generate(
+    here: Here,
+    request: Request,
+    submission: Submission,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> Generated:
+    """Make a picture, or `count` of them.
+
+    With an `Idempotency-Key` it is safe to repeat: the same key within 24 hours answers with the
+    first result, and makes nothing.
+    """
+    client = client_of(request)
+    if idempotency_key is not None:
+        ids = await here.jobs.submit_once(submission, client=client, key=idempotency_key)
+    else:
+        ids = [job.id for job in await here.jobs.submit(submission, client=client)]
+    return Generated(job_id=ids[0], job_ids=ids)
 
 
 @router.get("/jobs", responses=responses())

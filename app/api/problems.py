@@ -17,6 +17,8 @@ from app.errors import (
     NotFoundError,
     OrchestratorError,
     StorageError,
+    TooManyRequestsError,
+    UnauthorizedError,
     UnknownBackendError,
 )
 
@@ -29,7 +31,9 @@ _SHOWN_INPUT = 80  # characters of a wrong value that are repeated back
 STATUS: tuple[tuple[type[OrchestratorError], int], ...] = (
     (UnknownBackendError, 400),
     (InvalidRequestError, 422),
+    (UnauthorizedError, 401),
     (NotFoundError, 404),
+    (TooManyRequestsError, 429),
     (ConflictError, 409),
     (StorageError, 503),
     (BackendUnreachableError, 502),
@@ -70,6 +74,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _TITLES: Mapping[int, str] = {
     400: "Bad request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
@@ -78,6 +83,7 @@ _TITLES: Mapping[int, str] = {
     415: "Unsupported media type",
     416: "Range not satisfiable",
     422: "Invalid input",
+    429: "Too many requests",
     500: "Internal error",
     502: "Backend unreachable",
     503: "Storage unavailable",
@@ -128,7 +134,20 @@ def install(api: FastAPI) -> None:
             if isinstance(exc, InvalidRequestError)
             else []
         )
-        return problem(request, status, exc.message, code=exc.code, fix=exc.fix, errors=errors)
+        headers = (
+            {"Retry-After": str(exc.retry_after_s)}
+            if isinstance(exc, TooManyRequestsError)
+            else None
+        )
+        return problem(
+            request,
+            status,
+            exc.message,
+            code=exc.code,
+            fix=exc.fix,
+            errors=errors,
+            headers=headers,
+        )
 
     async def invalid(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, RequestValidationError)

@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import httpx
+
 from app.config import Timeouts
 from app.errors import BackendError, BackendUnreachableError
 from app.models import Attempt, BackendInfo, BackendStatus, Catalog
@@ -31,11 +33,18 @@ _MISSES = 2  # unanswered heartbeats until it counts as gone
 class ComfyBackend:
     """The port `Backend`: see there for what the methods promise."""
 
-    def __init__(self, info: BackendInfo, *, timeouts: Timeouts, clock: Clock) -> None:
+    def __init__(
+        self,
+        info: BackendInfo,
+        *,
+        timeouts: Timeouts,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._info = info
         self._timeouts = timeouts
         self._clock = clock
-        self._client = ComfyClient(info, timeouts=timeouts)
+        self._client = ComfyClient(info, timeouts=timeouts, transport=transport)
         self._status = BackendStatus()
         self._on_change: Callable[[BackendStatus], None] | None = None
         # One id for all connections: a prompt belongs to the id it was sent with, so after a
@@ -120,7 +129,8 @@ class ComfyBackend:
                 link=self,
             )
         finally:
-            del self._inboxes[prompt_id]
+            if self._inboxes.get(prompt_id) is inbox:
+                del self._inboxes[prompt_id]
 
     async def _session(self) -> None:
         """Connect, be online, and stay so until the connection breaks or is replaced."""

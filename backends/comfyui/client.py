@@ -102,11 +102,12 @@ class ComfyClient:
             "extra_data": extra_data,
         }
         try:
-            response = await self._client().post("/prompt", json=body)
+            async with asyncio.timeout(self._limit_s):
+                response = await self._client().post("/prompt", json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
             error = failures.unreachable(self._info, reason=failures.reason_of(exc))
             raise NotSentError(error.message, fix=error.fix) from exc
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
             raise failures.unreachable(self._info, reason=failures.reason_of(exc)) from exc
         await self._check_accepted(response, prompt_id=prompt_id)
 
@@ -151,12 +152,15 @@ class ComfyClient:
 
         Nobody else's prompt is touched: there is no request here without an id.
         """
-        waited = prompt_id in (await self.queue()).pending
+        queue = await self.queue()
+        waited = prompt_id in queue.pending
         if waited:
             await self._request("POST", "/queue", json={"delete": [prompt_id]})
-        # It may have started meanwhile; a no-op unless exactly this prompt runs.
-        await self._request("POST", "/interrupt", json={"prompt_id": prompt_id})
-        return waited and (await self.queue()).find(prompt_id) is None
+            queue = await self.queue()  # it may have started before it could be deleted
+        # Only what runs is interrupted: old servers ignore the id and stop whatever runs.
+        if prompt_id in queue.running:
+            await self._request("POST", "/interrupt", json={"prompt_id": prompt_id})
+        return waited and queue.find(prompt_id) is None
 
     async def free(self) -> None:
         """Make the server unload its models and drop its caches."""
@@ -226,13 +230,19 @@ class ComfyClient:
 
     async def _request(self, method: str, path: str, *, json: Any = None) -> httpx.Response:
         try:
-            response = await self._client().request(method, path, json=json)
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            async with asyncio.timeout(self._limit_s):
+                response = await self._client().request(method, path, json=json)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
             raise failures.unreachable(self._info, reason=failures.reason_of(exc)) from exc
         if response.status_code != HTTPStatus.OK:
             what = f"answered {response.status_code} to {path}"
             raise failures.strange(self._info, what=what)
         return response
+
+    @property
+    def _limit_s(self) -> float:
+        # httpx limits each read; this also ends an answer that trickles in for ever.
+        return self._timeouts.connect_s + 2 * self._timeouts.request_s
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:

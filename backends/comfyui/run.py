@@ -6,14 +6,13 @@ run: it only says when to look. What `/history`, `/queue` and the files say, dec
 
 import asyncio
 from collections.abc import AsyncGenerator
-from pathlib import PurePosixPath
+from contextlib import aclosing
 from typing import Protocol
 from uuid import UUID
 
 from app.config import Timeouts
 from app.errors import (
     BackendUnreachableError,
-    BadOutputError,
     MissingCapabilityError,
     NotSentError,
     PromptRejectedError,
@@ -30,9 +29,8 @@ from app.ports import (
     RunPreviewed,
     RunProgressed,
     RunSilent,
-    RunSucceeded,
 )
-from backends.comfyui import failures
+from backends.comfyui import endings, failures
 from backends.comfyui.answers import Brief, HistoryEntry, Outcome, brief_graph
 from backends.comfyui.client import ComfyClient
 from backends.comfyui.inbox import Inbox
@@ -50,7 +48,6 @@ from backends.comfyui.messages import (
 from backends.comfyui.progress import ProgressTracker
 
 _SOON_S = 0.05  # the history is this late at first after a run has ended
-_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif"})
 
 
 class Link(Protocol):
@@ -109,6 +106,7 @@ class ComfyRun:
         self._pause_s = timeouts.check_s
         self._missing_since: float | None = None
         self._heard = False
+        self._heard_lately = False  # since the last look
         self._closing = False  # the socket said that it ended, in one way or another
         self._said: Outcome | None = None
         self._said_error: NodeError | None = None
@@ -166,7 +164,7 @@ class ComfyRun:
                 due = loop.time()
             if loop.time() < due:
                 continue
-            for event in await self._check(quiet=not messages):
+            for event in await self._check():
                 yield event
                 if isinstance(event, RunEnd):
                     return
@@ -186,8 +184,9 @@ class ComfyRun:
             subfolder=str(locator.get("subfolder", "")),
             type=str(locator.get("type", "output")),
         )
-        async for chunk in self._client.view(file):
-            yield chunk
+        async with aclosing(self._client.view(file)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _know(self, brief: Brief) -> None:
         if brief and not self._brief:
@@ -195,7 +194,7 @@ class ComfyRun:
             self._tracker.know(brief)
 
     def _hear(self, message: RunMessage, *, at: float) -> list[RunEvent]:
-        self._heard = True
+        self._heard = self._heard_lately = True
         match message:
             case PreviewReceived():
                 step = self._tracker.step_of(message.node_id)
@@ -216,7 +215,7 @@ class ComfyRun:
         progress = self._tracker.hear(message, at=at)
         return [RunProgressed(progress=progress)] if progress else []
 
-    async def _check(self, *, quiet: bool) -> list[RunEvent]:
+    async def _check(self) -> list[RunEvent]:
         """Look at the server; what came of it, at most one end and that as the last."""
         try:
             found = await self._look()
@@ -228,15 +227,15 @@ class ComfyRun:
         self._silent = False
         match found:
             case HistoryEntry():
-                end: RunEnd | None = self._end_by_history(found)
+                end: RunEnd | None = endings.by_history(found, info=self._info, brief=self._brief)
             case tuple():
-                end = RunSucceeded(outputs=_outputs(found))
+                end = endings.with_pictures(found, info=self._info)
             case None:
                 end = self._end_of_missing()
             case _:
                 self._know(found)
                 self._missing_since = None
-                self._plan_next(quiet=quiet)
+                self._plan_next()
                 end = None
         if end is not None:
             events.append(end)
@@ -274,7 +273,8 @@ class ComfyRun:
                 return tuple(files)
             files.append(file)
 
-    def _plan_next(self, *, quiet: bool) -> None:
+    def _plan_next(self) -> None:
+        quiet, self._heard_lately = not self._heard_lately, False
         if self._closing:
             soon = self._pause_s if self._pause_s < self._timeouts.check_s else _SOON_S
             self._pause_s = min(soon * 2, self._timeouts.check_s)
@@ -299,9 +299,10 @@ class ComfyRun:
         if self._stop_wanted or self._said is Outcome.INTERRUPTED:
             return RunInterrupted()
         if self._said is Outcome.SUCCESS and files:
-            return self._succeeded(files)
+            return endings.with_pictures(files, info=self._info)
         if self._said is Outcome.ERROR:
-            return self._failed(self._said_error, brief=self._brief)
+            error = failures.failure(self._info, error=self._said_error, brief=self._brief)
+            return RunFailed(error=error)
         return RunLost()
 
     @property
@@ -310,43 +311,8 @@ class ComfyRun:
         confirm_s = self._timeouts.lost_confirm_s
         return max(confirm_s, self._timeouts.check_s) if self._doubtful else confirm_s
 
-    def _end_by_history(self, entry: HistoryEntry) -> RunEnd:
-        match entry.outcome:
-            case Outcome.SUCCESS:
-                return self._succeeded(entry.files)
-            case Outcome.INTERRUPTED:
-                return RunInterrupted()
-            case Outcome.ERROR:
-                return self._failed(entry.error, brief=entry.brief or self._brief)
-
-    def _succeeded(self, files: tuple[OutputFile, ...]) -> RunEnd:
-        pictures = [
-            file for file in files if PurePosixPath(file.filename).suffix.lower() in _PICTURES
-        ]
-        saved = [file for file in pictures if file.type == "output"]
-        chosen = tuple(saved or [file for file in pictures if file.type == "temp"])
-        if chosen:
-            return RunSucceeded(outputs=_outputs(chosen))
-        message = f"{failures.label(self._info)} finished the run without a picture."
-        return RunFailed(error=BadOutputError(message, fix="Look at its console."))
-
-    def _failed(self, error: NodeError | None, *, brief: Brief) -> RunFailed:
-        return RunFailed(error=failures.failure(self._info, error=error, brief=brief))
-
     def _judge_socket(self) -> None:
         # A whole run of ours without a word on a socket that was open all the time: a zombie.
         connection = self._connection
         if not self._heard and connection is not None and connection == self._link.connection:
             self._link.doubt_socket()
-
-
-def _outputs(files: tuple[OutputFile, ...]) -> tuple[Output, ...]:
-    return tuple(
-        Output(
-            node_id=file.node_id,
-            index=index,
-            filename=file.filename,
-            locator={"filename": file.filename, "subfolder": file.subfolder, "type": file.type},
-        )
-        for index, file in enumerate(files)
-    )

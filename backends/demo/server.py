@@ -1,6 +1,7 @@
 """Serves a demo engine over HTTP in the loop of the caller."""
 
 import asyncio
+import os
 import socket
 from asyncio.transports import BaseTransport, Transport
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -34,7 +35,7 @@ async def serve_demo(
     On exit everything stops within two seconds, open sockets and a running prompt included.
     Raises OSError when the port is taken.
     """
-    listener = socket.create_server((host, port))
+    listener = _listen(host, port=port)
     try:
         engine = await asyncio.to_thread(DemoEngine, settings, extra_nodes=extra_nodes)
         server = _Server(_config(engine))
@@ -50,6 +51,21 @@ async def serve_demo(
                 await serving
     finally:
         listener.close()
+
+
+def _listen(host: str, *, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named TCP, not "default": only then does asyncio switch off the 40 ms send delay.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _config(engine: DemoEngine) -> uvicorn.Config:

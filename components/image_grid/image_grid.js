@@ -58,7 +58,7 @@ export default {
       <p v-else class="o-gal-info-none">{{ t('Choose a picture to see how it was made.') }}</p>
     </aside>
     <Lightbox v-if="large" :image="large.image" :problem="large.problem" :index="large.index" :total="total ?? 0" :near="large.near"
-      :details="prefs.details" :words="words" @close="closeLarge" @step="stepLarge" @goto="gotoLarge" @remove="removeLarge"
+      :details="prefs.details" :words="words" @close="closeLarge" @step="stepLarge" @goto="gotoLarge" @remove="removeLarge" @broken="checkLarge"
       @details="(details) => prefer({ details })" />
     <span class="o-vh" role="status" aria-live="polite">{{ spoken }}</span>
   </div>`,

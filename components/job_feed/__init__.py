@@ -60,13 +60,13 @@ class JobFeed(ui.element, component="job_feed.js"):
         dropped = {job.id for job in waiting[MAX_WAITING:]}
         jobs = [job for job in board.jobs if job.id not in dropped]
         if self._also is not None and all(job.id != self._also for job in jobs):
-            jobs.append(self._services.jobs.view(await self._services.jobs.get(self._also)))
+            jobs.append(await self._services.jobs.detail(self._also))
         self.run_method(
             "snapshot",
             {
                 "jobs": [self._job(job) for job in jobs],
                 "queue": to_json(board.queue),
-                "finishedTotal": board.finished_total,
+                "moreFinished": board.has_more,
             },
         )
 

@@ -6,24 +6,21 @@ export const state = reactive({
   loaded: false,
   jobs: new Map(),
   queue: { paused: false, queued: 0, running: 0 },
-  finishedTotal: 0,
+  moreFinished: false,
 });
 
 const STRIP = 5;
 const MAX_FINISHED = 60;
 
-export function snapshot({ jobs, queue, finishedTotal }) {
+export function snapshot({ jobs, queue, moreFinished }) {
   const fresh = new Map(jobs.map((job) => [job.id, job]));
   for (const id of state.jobs.keys()) if (!fresh.has(id)) state.jobs.delete(id);
   for (const job of jobs) put(job);
-  Object.assign(state, { queue, finishedTotal, loaded: true });
+  Object.assign(state, { queue, moreFinished, loaded: true });
 }
 
 export function apply(batch) {
   for (const [id, job] of Object.entries(batch.jobs ?? {})) {
-    const before = state.jobs.get(id);
-    const was = before ? isFinished(before) : false;
-    if (job.status !== undefined || job.removed) state.finishedTotal += (!job.removed && isFinished(job)) - was;
     if (job.removed) {
       state.jobs.delete(id);
     } else if (job.prompt !== undefined) {
@@ -39,6 +36,7 @@ export function apply(batch) {
 function forgetOld() {
   const finished = [...state.jobs.values()].filter(isFinished);
   if (finished.length <= MAX_FINISHED) return;
+  state.moreFinished = true;
   for (const job of finished.sort(newestFirst).slice(MAX_FINISHED)) state.jobs.delete(job.id);
 }
 
@@ -66,7 +64,7 @@ function remember(job, patch) {
 
 // At most five, evenly over what was drawn so far, always with the newest.
 function spread(steps, total) {
-  if (steps.length <= STRIP) return steps;
+  if (steps.length < 2) return steps;
   const gap = Math.max(1, Math.ceil((total || steps.at(-1).step) / STRIP));
   const kept = [];
   for (const entry of steps.slice(0, -1)) {

@@ -51,7 +51,7 @@ class QueueBoard(ui.element, component="queue_board.js"):
         except OrchestratorError as exc:
             notify.show_error(exc)
 
-    async def _act(self, verb: str, id: str | None, **target: Any) -> None:  # noqa: A002
+    async def _act(self, verb: str, id: str | None, **target: Any) -> None:
         jobs = self._jobs
         match verb:
             case "pause":
@@ -65,7 +65,12 @@ class QueueBoard(ui.element, component="queue_board.js"):
                 n = await jobs.cancel_waiting()
                 notify.show_done(trn("{n} job cancelled", "{n} jobs cancelled", n))
             case "move":
-                await jobs.move(UUID(id), **{side: UUID(other) for side, other in target.items()})
+                before, after = (target.get(side) for side in ("before", "after"))
+                await jobs.move(
+                    UUID(id),
+                    before=UUID(before) if before else None,
+                    after=UUID(after) if after else None,
+                )
             case "run" | "cancel" | "retry" | "remove":
                 await getattr(jobs, verb)(UUID(id))
             case _:

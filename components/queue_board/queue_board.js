@@ -61,7 +61,7 @@ export default {
         <TransitionGroup name="o-card" v-else>
           <template v-for="row in rows" :key="row.key">
             <div v-if="row.section" class="o-queue-section">
-              <h3>{{ t(row.section.title) }}</h3> <span v-if="row.section.count > 1" class="o-num">{{ n(row.section.count) }}</span>
+              <h3>{{ t(row.section.title) }}</h3> <span v-if="row.section.count > 1" class="o-num">{{ n(row.section.count) + (row.section.more ? "+" : "") }}</span>
               <span class="o-grow"></span>
               <span v-if="row.section.name === 'waiting' && row.section.jobs.length > 1" class="o-wide">{{ t("Drag to reorder") }}</span>
               <button v-if="row.section.name === 'finished'" class="o-link" data-testid="queue-clear" @click="act('clear')">{{ t("Clear") }}</button>
@@ -125,12 +125,11 @@ export default {
       return this.all.length;
     },
     sections() {
-      const total = this.filter === "all" ? Math.max(state.finishedTotal, this.finished.length) : this.finished.length;
       return [
         { name: "running", title: "Running", jobs: this.running, count: this.running.length },
         { name: "waiting", title: "Waiting", jobs: this.waiting, count: this.waiting.length + this.hidden },
         { name: "held", title: "Held", jobs: this.held, count: this.held.length },
-        { name: "finished", title: "Finished", jobs: this.finished, count: total },
+        { name: "finished", title: "Finished", jobs: this.finished, count: this.finished.length, more: state.moreFinished },
       ].filter((section) => section.jobs.length);
     },
     summary() {

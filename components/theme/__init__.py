@@ -7,9 +7,10 @@ from nicegui import ui
 
 from components.theme.icons import icon, sprite, svg
 
-__all__ = ["dress", "icon", "install", "svg"]
+__all__ = ["FAVICON", "dress", "icon", "install", "quasar_value", "svg"]
 
 _HERE = Path(__file__).parent
+FAVICON = _HERE / "favicon.svg"
 _SHEETS = ("tokens.css", "base.css", "controls.css", "shell.css")
 
 

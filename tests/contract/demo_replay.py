@@ -199,15 +199,11 @@ class Replay:
                 text = message if isinstance(message, str) else json.dumps(message)
                 await self.listeners[who].connection.send(text)
             case "close":
-                if any(each["do"] != "close" for each in self._rest(action)):
-                    await self.listeners[who].connection.close()
+                await self.listeners[who].connection.close()
             case "request":
                 await self._request(action, http=http)
             case "history":
                 await self._history(action, http=http)
-
-    def _rest(self, action: JsonDict) -> list[JsonDict]:
-        return self.tape[self.tape.index(action) + 1 :]
 
     async def _request(self, action: JsonDict, *, http: httpx.AsyncClient) -> None:
         body, path = json.dumps(action["body"]), action["path"]
@@ -215,10 +211,9 @@ class Replay:
             body, path = body.replace(theirs, ours), path.replace(theirs, ours)
         content = None if action["body"] is None else body
         answer = await http.request(action["method"], path, content=content)
-        if action["path"] == "/prompt" and action["status"] == answer.status_code == 200:
-            if action["method"] == "POST":
-                self._ids[answer.json()["prompt_id"]] = action["json"]["prompt_id"]
-                self._posted.append(answer.json()["prompt_id"])
+        if answer.is_success and "prompt_id" in action.get("json", {}):
+            self._ids[answer.json()["prompt_id"]] = action["json"]["prompt_id"]
+            self._posted.append(answer.json()["prompt_id"])
         ours: Any = answer.json() if "json" in action else answer.text
         theirs = action["json"] if "json" in action else action["text"]
         if path.startswith("/api/jobs") and isinstance(theirs, dict) and "jobs" in theirs:
@@ -282,11 +277,11 @@ def still_registered(tape: list[JsonDict]) -> set[str]:
     """Sockets that a server with the shared-id bug still sends to at the end."""
     owner: dict[str, str] = {}
     client_ids: dict[str, str] = {}
-    for index, each in enumerate(tape):
+    for each in tape:
         if each["do"] == "open":
             client_ids[each["who"]] = each["client_id"] or each["who"]
             owner[client_ids[each["who"]]] = each["who"]
-        elif each["do"] == "close" and any(rest["do"] != "close" for rest in tape[index:]):
+        elif each["do"] == "close":
             owner.pop(client_ids[each["who"]], None)
     return set(owner.values())
 

@@ -131,7 +131,8 @@ async def test_a_prompt_accepted_only_in_part_is_removed_and_rejected() -> None:
         requests.append((f"{request.method} {request.url.path}", body))
         if request.url.path == "/prompt":
             return httpx.Response(200, json={"prompt_id": PROMPT_ID, "node_errors": errors})
-        return httpx.Response(200, json={"queue_running": [], "queue_pending": []})
+        running = [[1, PROMPT_ID, {}, {}, []]]
+        return httpx.Response(200, json={"queue_running": running, "queue_pending": []})
 
     with pytest.raises(PromptRejectedError, match="width"):
         await _submit(_client(handler))
@@ -226,23 +227,38 @@ async def test_choices_in_the_newer_form_are_read_too() -> None:
     assert catalog.checkpoints == ("a.safetensors", "b.safetensors")
 
 
-async def test_every_request_to_stop_something_names_the_prompt() -> None:
-    bodies: list[Any] = []
+@pytest.mark.parametrize(
+    ("queues", "sent", "removed"),
+    [
+        (["pending", ""], [("/queue", {"delete": [PROMPT_ID]})], True),
+        (["running", "running"], [("/interrupt", {"prompt_id": PROMPT_ID})], False),
+        (
+            ["pending", "running"],
+            [("/queue", {"delete": [PROMPT_ID]}), ("/interrupt", {"prompt_id": PROMPT_ID})],
+            False,
+        ),
+        (["", ""], [], False),
+    ],
+    ids=["waiting", "running", "started just now", "gone"],
+)
+async def test_stopping_a_prompt_names_it_and_stops_nothing_else(
+    queues: list[str], sent: list[Any], removed: bool
+) -> None:
+    places = iter(queues)
+    posted: list[Any] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
-            bodies.append((request.url.path, json.loads(request.content)))
-        pending = [[1, PROMPT_ID, {}, {}, []], [2, "other", {}, {}, []]]
-        left = [] if bodies else pending
-        return httpx.Response(200, json={"queue_running": [], "queue_pending": left})
+            posted.append((request.url.path, json.loads(request.content)))
+            return httpx.Response(200)
+        place = next(places)
+        body = {"queue_running": [[0, "other", {}, {}, []]], "queue_pending": []}
+        if place:
+            body[f"queue_{place}"] = [[1, PROMPT_ID, {}, {}, []]]
+        return httpx.Response(200, json=body)
 
-    removed = await _client(handler).cancel(PROMPT_ID)
-
-    assert removed
-    assert bodies == [
-        ("/queue", {"delete": [PROMPT_ID]}),
-        ("/interrupt", {"prompt_id": PROMPT_ID}),
-    ]
+    assert await _client(handler).cancel(PROMPT_ID) is removed
+    assert posted == sent
 
 
 def _file(name: str = "x_00001_.png") -> OutputFile:

@@ -15,7 +15,7 @@ Light = Plane  # (height, width, 3), linear
 class Canvas:
     """Size, look and dice of one picture. Places are fractions of width and height (`u`, `v`)."""
 
-    __slots__ = ("key", "look", "height", "u", "unit", "v", "width")
+    __slots__ = ("height", "key", "look", "u", "unit", "v", "width")
 
     def __init__(self, *, width: int, height: int, key: str, look: Look) -> None:
         self.width, self.height, self.key, self.look = width, height, key, look

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Plane = NDArray[np.float32]
+Field = NDArray[np.float32] | NDArray[np.float64]
 
 _LEVELS = (512, 128, 32, 8)
 _LINE_SAMPLES = 8192
@@ -81,7 +82,11 @@ def _fill(out: NDArray[np.complex64], *, level: int, key: str) -> None:
     rng = generator(key, level)
     draws = rng.standard_normal((2 * level, level + 1, 2), dtype=np.float32)
     block = draws.view(np.complex64)[..., 0]
-    top, bottom, right = min(level, (height + 1) // 2), min(level, height // 2), min(level + 1, half)
+    top, bottom, right = (
+        min(level, (height + 1) // 2),
+        min(level, height // 2),
+        min(level + 1, half),
+    )
     out[:top, :right] = block[:top, :right]
     if bottom:
         out[height - bottom :, :right] = block[2 * level - bottom :, :right]
@@ -151,7 +156,7 @@ def sample(values: Plane, *, x: Plane, y: Plane, wrap: bool = True) -> Plane:
     return plane(upper * (1 - fy) + lower * fy)
 
 
-def warp(values: Plane, *, dx: Plane, dy: Plane) -> Plane:
+def warp(values: Plane, *, dx: Field, dy: Field) -> Plane:
     """`values` shifted by `dx`, `dy` pixels at every place, wrapping around."""
     height, width = values.shape
     x = np.arange(width, dtype=np.float32)[None] + dx

@@ -1,4 +1,4 @@
-"""The painter's public face: from words and a seed to a picture, and the way it comes into sight."""
+"""The painter's public face: from words and a seed to a picture, and how it comes into sight."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from backends.demo.painting import scenes_mountains
+from backends.demo.painting import (
+    scenes_abstract,
+    scenes_arcade,
+    scenes_built,
+    scenes_cosmos,
+    scenes_flora,
+    scenes_land,
+    scenes_mountains,
+    scenes_water,
+)
 from backends.demo.painting.canvas import Canvas
 from backends.demo.painting.noise import generator, plane, resize
 from backends.demo.painting.words import choose_look, choose_scene
@@ -18,6 +27,13 @@ _STRIP_ROWS = 256
 
 SCENES: dict[str, Callable[[Canvas], NDArray[np.float32]]] = {
     **scenes_mountains.SCENES,
+    **scenes_land.SCENES,
+    **scenes_water.SCENES,
+    **scenes_built.SCENES,
+    **scenes_arcade.SCENES,
+    **scenes_cosmos.SCENES,
+    **scenes_flora.SCENES,
+    **scenes_abstract.SCENES,
 }
 
 
@@ -36,7 +52,6 @@ def paint(prompt: str, *, negative: str = "", seed: int, width: int, height: int
     will do. Sizes in pixels.
     """
     scene = choose_scene(prompt, seed=seed)
-    scene = scene if scene in SCENES else list(SCENES)[seed % len(SCENES)]
     look = choose_look(prompt, negative=negative, seed=seed)
     work_w, work_h = _working_size(width, height)
     canvas = Canvas(width=work_w, height=work_h, key=f"{scene}/{seed}", look=look)
@@ -103,7 +118,7 @@ def _fit(pixels: NDArray[np.float32], *, width: int, height: int) -> NDArray[np.
 
 
 def _reduced(pixels: NDArray[np.float32], *, size: tuple[int, int]) -> Image.Image:
-    """The picture at `size`; every n-th pixel is enough where it was enlarged in the first place."""
+    """The picture at `size`; where it was enlarged, every n-th pixel is enough."""
     stride = max(1, max(pixels.shape[:2]) // _WORKING_SIDE)
     image = Image.fromarray(_as_bytes(pixels[::stride, ::stride]))
     return image if image.size == size else image.resize(size, Image.Resampling.BOX)

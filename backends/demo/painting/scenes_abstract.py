@@ -12,9 +12,15 @@ from backends.demo.painting.palette import decode, encode
 
 # Parameters of an attractor that are known to draw a pleasing veil.
 _VEILS = (
-    (-1.4, 1.6, 1.0, 0.7), (1.7, 1.7, 0.6, 1.2), (1.6, -0.6, -1.2, 1.6), (-1.7, 1.3, -0.1, -1.2),
-    (-1.8, -2.0, -0.5, -0.9), (1.5, -1.8, 1.6, 0.9), (-1.7, 1.8, -1.9, -0.4), (1.1, -1.32, -1.03, 1.54),
-)  # fmt: skip
+    (-1.4, 1.6, 1.0, 0.7),
+    (1.7, 1.7, 0.6, 1.2),
+    (1.6, -0.6, -1.2, 1.6),
+    (-1.7, 1.3, -0.1, -1.2),
+    (-1.8, -2.0, -0.5, -0.9),
+    (1.5, -1.8, 1.6, 0.9),
+    (-1.7, 1.8, -1.9, -0.4),
+    (1.1, -1.32, -1.03, 1.54),
+)
 _GLOWS = (
     ("#0b0908", "#3a1a12", "#a8431f", "#f0a24a", "#fff3d6"),
     ("#05070f", "#0f2350", "#2f6fc0", "#9fd8ff", "#ffffff"),
@@ -31,7 +37,7 @@ def silk(c: Canvas) -> Plane:
     codes = _GLOWS[int(rng.integers(len(_GLOWS)))]
     points = int(min(40_000, max(2_000, c.width * c.height / 20)))
     rounds = 150 if c.width * c.height > 200_000 else 90
-    x, y = plane(rng.uniform(-1, 1, (2, points)))
+    x, y = plane(rng.uniform(-1, 1, points)), plane(rng.uniform(-1, 1, points))
     xs, ys = np.empty((rounds, points), np.float32), np.empty((rounds, points), np.float32)
     for k in range(rounds + 12):
         x, y = (
@@ -40,8 +46,8 @@ def silk(c: Canvas) -> Plane:
         )
         xs[k - 12], ys[k - 12] = x, y  # the first twelve rounds are overwritten by the last
     density = _density(c, xs.ravel(), ys.ravel(), turn=rng.uniform(-0.5, 0.5))
-    t = np.log1p(density * (14 / (density.mean() + 1e-6)))
-    t = plane(t / (np.percentile(t, 99.8) + 1e-6))
+    dense = np.log1p(density * (14 / (density.mean() + 1e-6)))
+    t = plane(dense / (np.percentile(dense, 99.8) + 1e-6))
     soft = noise.blur(t, c.unit / 60)
     light = c.look.ramp(codes, plane(np.clip(t, 0, 1) ** 1.15 + 0.10 * soft))
     return develop(light, bloom=0.4, vignette=0.2, seed=51)
@@ -77,7 +83,7 @@ def ribbons(c: Canvas) -> Plane:
     for k in range(4):
         band = _band(c, k, v=0.5 + (k - 1.5) * 0.17 + rng.uniform(-0.06, 0.06))
         tones = (codes if k % 2 else other)[2:]
-        t = plane(np.clip(0.25 + 0.55 * c.noise(f"tone{k}", beta=2.8), 0, 1) * 0.9)
+        t = plane(np.clip(0.3 + 0.3 * c.noise(f"tone{k}", beta=2.8), 0, 0.62))
         light += c.look.ramp(tones, t) * band[..., None]
     return develop(light, bloom=0.45, vignette=0.3, seed=52)
 
@@ -126,8 +132,8 @@ def agate(c: Canvas) -> Plane:
     spread = np.sqrt((x / min(1.9, max(1, c.width / c.height))) ** 2 + y**2)
     t = plane(spread / reach * 0.98 + 0.12 * drift + 0.05 * detail)
     bands = np.sin(t * 42 + 2 * np.sin(t * 9)) * 0.5 + 0.5
-    fine = np.sin(t * 170) * 0.5 + 0.5
-    light = c.look.ramp(codes, t) * (0.72 + 0.42 * bands + 0.1 * fine)[..., None]
+    fine = np.sin(t * 150 + 1.5 * drift) * 0.5 + 0.5
+    light = plane(c.look.ramp(codes, t) * (0.62 + 0.45 * bands + 0.2 * fine)[..., None])
     crystals = c.noise("crystals", beta=0.9)
     heart = c.look.ramp((codes[0], "#ffffff"), plane(0.35 + 0.3 * crystals))
     over(light, heart, smooth(0.2, 0.1, t))
@@ -150,8 +156,8 @@ def bauhaus(c: Canvas) -> Plane:
     """A poster of circles, arcs and stripes on a grid."""
     rng = c.rng("bauhaus")
     codes = _POSTERS[int(rng.integers(len(_POSTERS)))]
-    shown = (encode(plane(c.look.colours(codes))) * 255).astype(int).tolist()
-    colours = [tuple(row) for row in shown]
+    shown = (encode(plane(c.look.colours(codes))) * 255).astype(int)
+    colours = [(int(r), int(g), int(b)) for r, g, b in shown]
     fine = 2
     cell = min(c.width, c.height) / int(rng.integers(3, 6)) * fine
     image = Image.new("RGB", (c.width * fine, c.height * fine), colours[1])
@@ -161,7 +167,7 @@ def bauhaus(c: Canvas) -> Plane:
     left, top = (image.width - columns * cell) / 2, (image.height - rows * cell) / 2
     for j in range(rows):
         for i in range(columns):
-            order = [colours[k] for k in rng.permutation(len(colours))]
+            order = [colours[int(k)] for k in rng.permutation(len(colours))]
             _tile(draw, left + i * cell, top + j * cell, cell, order,
                   kind=int(rng.integers(7)), turn=int(rng.integers(4)))  # fmt: skip
     pixels = np.asarray(image.resize((c.width, c.height), Image.Resampling.LANCZOS))

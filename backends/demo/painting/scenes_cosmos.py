@@ -54,11 +54,17 @@ def nebula(c: Canvas) -> Plane:
     return develop(light, bloom=0.35, vignette=0.35, seed=11)
 
 
+_SPIRALS = (
+    ("#0a0f24", "#2d3f86", "#86a6e8", "#fbe3c0"),
+    ("#120a20", "#5a2a78", "#d07fb0", "#ffe6c4"),
+    ("#041418", "#145a6a", "#6fc8c0", "#fdf0cc"),
+)
+
+
 def galaxy(c: Canvas) -> Plane:
     """A spiral galaxy seen aslant."""
     rng = c.rng("galaxy")
-    codes = (("#0a0f24", "#2d3f86", "#86a6e8", "#fbe3c0"), ("#120a20", "#5a2a78", "#d07fb0", "#ffe6c4"),
-             ("#041418", "#145a6a", "#6fc8c0", "#fdf0cc"))[int(rng.integers(3))]  # fmt: skip
+    codes = _SPIRALS[int(rng.integers(len(_SPIRALS)))]
     tilt, squeeze = rng.uniform(0, np.pi), rng.uniform(0.42, 0.75)
     x, y = c.x_from(rng.uniform(0.44, 0.56)), c.y_from(rng.uniform(0.44, 0.56))
     along = x * np.cos(tilt) + y * np.sin(tilt)
@@ -74,7 +80,7 @@ def galaxy(c: Canvas) -> Plane:
     gas = disc * (0.22 + 1.9 * arms * (0.7 + 0.35 * fine))
     lanes = np.clip(np.cos(phase + 0.9), 0, 1) ** 5 * smooth(0.02, 0.12, plane(r))
     gas = gas * (1 - 0.62 * lanes * np.clip(0.8 + 0.4 * fine, 0, 1.2))
-    core = np.exp(-((r * 13) ** 1.2)) * 1.5 + np.exp(-r * 11) * 0.5
+    core = np.exp(-((r * 14) ** 1.2)) * 1.0 + np.exp(-r * 11) * 0.32
     light = c.look.ramp(("#03040a", "#05060f"), plane(np.broadcast_to(c.v, r.shape)))
     light += c.look.ramp(codes[1:], plane(gas * 1.2)) * np.clip(gas * 1.5, 0, 2)[..., None]
     glow(light, c.look.colour(codes[-1]), plane(core))
@@ -110,7 +116,10 @@ def planet(c: Canvas) -> Plane:
     if rng.random() < 0.8:
         _rings(c, light, codes, x=x, y=y, lean=lean, side=side, open_=rng.uniform(0.16, 0.3))
     moon = rng.uniform(0.03, 0.06)
-    place = plane(c.x_from(0.5 - side * 0.33) / moon), plane(c.y_from(rng.uniform(0.16, 0.26)) / moon)
+    place = (
+        plane(c.x_from(0.5 - side * 0.33) / moon),
+        plane(c.y_from(rng.uniform(0.16, 0.26)) / moon),
+    )
     _globe(c, light, ("#8a8a96", "#c8c4c0", "#a09aa0"), x=place[0], y=place[1], lean=1.0, side=side)
     return develop(light, bloom=0.3, vignette=0.3, seed=13)
 
@@ -156,12 +165,18 @@ def _rings(
     over(light, tone, plane(shape * visible * shadow * 0.8))
 
 
+_PAINTS = (
+    ("#142a5c", "#2c5aa0", "#6fa8d0", "#f2d27a", "#e8923f"),
+    ("#1a2440", "#3a4f8a", "#8a8fd0", "#f0c0b0", "#f08a6a"),
+    ("#12303a", "#2a6a74", "#78b8a8", "#f3e2a0", "#e2a050"),
+    ("#3f2a3f", "#a8553a", "#e0a04a", "#f3d98a", "#7fa08a"),
+)
+
+
 def starry(c: Canvas) -> Plane:
     """A swirling night sky in thick strokes of paint."""
     rng = c.rng("starry")
-    sets = (("#142a5c", "#2c5aa0", "#6fa8d0", "#f2d27a", "#e8923f"), ("#1a2440", "#3a4f8a", "#8a8fd0", "#f0c0b0", "#f08a6a"),
-            ("#12303a", "#2a6a74", "#78b8a8", "#f3e2a0", "#e2a050"), ("#3f2a3f", "#a8553a", "#e0a04a", "#f3d98a", "#7fa08a"))  # fmt: skip
-    codes = sets[int(rng.integers(len(sets)))]
+    codes = _PAINTS[int(rng.integers(len(_PAINTS)))]
     fine = 2 if max(c.width, c.height) <= 512 else 1
     width, height = c.width * fine, c.height * fine
     step = max(1, round(min(width, height) / 160))

@@ -29,7 +29,9 @@ def _bytes(colours: Plane) -> np.ndarray:
     return (encode(plane(colours)) * 255).astype(np.uint8)
 
 
-def _ground(c: Canvas, codes: Sequence[str], *, fine: int, u: float = 0.5, v: float = 0.5) -> Image.Image:
+def _ground(
+    c: Canvas, codes: Sequence[str], *, fine: int, u: float = 0.5, v: float = 0.5
+) -> Image.Image:
     """A finer image to draw on, shaded from `codes[0]` around (`u`, `v`) outward."""
     reach = float(np.hypot(c.width, c.height)) / c.unit
     image = Image.fromarray(_bytes(c.look.ramp(codes, plane(c.distance(u, v) * 1.5 / reach))))
@@ -55,7 +57,7 @@ def _rosette(
     scale = radius / np.sqrt(count)
     away = scale * np.sqrt(index)
     length = scale * (1.1 + 3.4 * t**1.3) * petal
-    k = np.linspace(0, np.pi, 9)
+    k = np.linspace(0, np.pi, 13)
     along = -0.25 + (1 - np.cos(k)) * 0.62
     across = broad * np.sin(k) ** 0.8
     tone = c.look.ramp(codes, plane(t + 0.06 * np.sin(angle * wave)))
@@ -128,7 +130,7 @@ def fern(c: Canvas) -> Plane:
     for layer in range(3):
         sheet = Image.new("RGBA", image.size, (0, 0, 0, 0))
         draw = ImageDraw.Draw(sheet)
-        for _ in range(int((5, 4, 3)[layer] * span) + 1):
+        for _ in range(int(((5, 4, 3) if unit > 200 else (2, 2, 1))[layer] * span) + 1):
             tone = c.look.mix(leaves, layer / 2 * 0.75 + 0.2 * rng.random())
             _frond(draw, rng, tone, layer=layer, unit=unit, size=image.size)
         if layer < 2:
@@ -145,8 +147,16 @@ def _frond(
     x, y = rng.uniform(-0.05, 1.05) * size[0], size[1] * rng.uniform(1.0, 1.08)
     angle = -np.pi / 2 + (0.5 - x / size[0]) * 0.7 + rng.uniform(-0.35, 0.35)
     curl = rng.uniform(0.004, 0.022) * rng.choice([-1, 1])
-    count = 30
-    step = unit * (0.019 + 0.006 * layer) * rng.uniform(0.85, 1.25) * max(1.0, size[1] / unit * 0.8)
+    # A picture too small to show every leaflet gets fewer, larger ones.
+    count = 30 if unit > 200 else 13
+    step = (
+        30
+        / count
+        * unit
+        * (0.019 + 0.006 * layer)
+        * rng.uniform(0.85, 1.25)
+        * max(1.0, size[1] / unit * 0.8)
+    )
     stem = tuple(_bytes(plane(tone * np.float32(0.45)))[:3].tolist())
     for i in range(count):
         t = i / count
@@ -154,20 +164,28 @@ def _frond(
         width = max(1, int(unit * 0.006 * (1 - t) * (0.5 + 0.4 * layer)))
         draw.line((x, y, nx, ny), fill=stem, width=width)
         length = unit * (0.1 + 0.035 * layer) * np.sin((t * 0.9 + 0.1) * np.pi) ** 0.7 * 1.25
+        breadth = 0.13 if count == 30 else 0.26
         for side in (-1, 1):
             lit = rng.uniform(0.85, 1.15) * (1.16 if side * np.cos(angle) < 0 else 0.9)
             leaf_angle = angle + side * (1.2 - 0.5 * t)
-            _leaflet(draw, (nx, ny), leaf_angle, length=length, tone=tone * np.float32(lit))
-        angle += curl * (1 + 3.0 * t)
+            _leaflet(draw, (nx, ny), leaf_angle, length=length, tone=tone * np.float32(lit),
+                     breadth=breadth)  # fmt: skip
+        angle += 30 / count * curl * (1 + 3.0 * t)
         x, y = nx, ny
 
 
 def _leaflet(
-    draw: ImageDraw.ImageDraw, root: tuple[float, float], angle: float, *, length: float, tone: Plane
+    draw: ImageDraw.ImageDraw,
+    root: tuple[float, float],
+    angle: float,
+    *,
+    length: float,
+    tone: Plane,
+    breadth: float,
 ) -> None:
     """A pointed leaflet with a lighter and a darker half."""
     k = np.linspace(0, 1, 7)
-    half = np.sin(k**0.8 * np.pi) * length * 0.13
+    half = np.sin(k**0.8 * np.pi) * length * breadth
     droop = k**2 * length * 0.12
     for side, shade in ((1, 1.0), (-1, 0.72)):
         u = np.concatenate([k * length, k[::-1] * length])

@@ -75,7 +75,11 @@ def forest(c: Canvas) -> Plane:
     for k in range(5):
         t = k / 4
         _trunks(c, light, k, colour=c.look.mix((mid, dark), 0.3 + 0.7 * t), sun_u=sun_u)
-        fog = smooth(0.4, 1.0, c.v) * (0.36 * (1 - t)) * np.clip(1 + 0.35 * np.roll(veil, k * 97, 1), 0, 2)
+        fog = (
+            smooth(0.4, 1.0, c.v)
+            * (0.36 * (1 - t))
+            * np.clip(1 + 0.35 * np.roll(veil, k * 97, 1), 0, 2)
+        )
         over(light, c.look.colour(sun) * np.float32(0.9), plane(fog))
         if k >= 2:
             _undergrowth(c, light, k, colour=c.look.mix((mid, dark), 0.5 + 0.5 * t))
@@ -143,7 +147,9 @@ def meadow(c: Canvas) -> Plane:
     sky, rng = choose_sky(c, usual=("day", "dawn", "dusk")), c.rng("meadow")
     light = paint_sky(c, sky, horizon=0.6, clouds=0.55)
     add_sun(c, light, sky, u=rng.uniform(0.15, 0.85), v=rng.uniform(0.2, 0.4), size=0.034)
-    grass = (("#9fb87a", "#3f6a34"), ("#b8b86a", "#5a6a2a"), ("#8fb894", "#2a5f48"))[int(rng.integers(3))]
+    grass = (("#9fb87a", "#3f6a34"), ("#b8b86a", "#5a6a2a"), ("#8fb894", "#2a5f48"))[
+        int(rng.integers(3))
+    ]
     tuft = c.noise("tuft", beta=1.1, sx=0.5, sy=1.6)
     dim = np.float32(0.22 if sky.night else 1.0)
     for k in range(5):
@@ -177,9 +183,7 @@ def _flowers(
         over(light, c.look.colour(code) * np.float32(dim * (0.62 + 0.38 * t)), heads)
 
 
-def _flower_masks(
-    c: Canvas, spots: np.ndarray, *, base: float, size: float
-) -> tuple[Plane, Plane]:
+def _flower_masks(c: Canvas, spots: np.ndarray, *, base: float, size: float) -> tuple[Plane, Plane]:
     """Masks of the stems and of the heads of the flowers at `spots`."""
 
     def places(w: float, h: float) -> list[tuple[float, float, float, float]]:

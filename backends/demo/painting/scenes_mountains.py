@@ -235,7 +235,7 @@ def balloons(c: Canvas) -> Plane:
     order = rng.permutation(len(pairs))
     for k, (u, v, size) in enumerate(places[: int(rng.integers(4, 7))]):
         place = (1 - u if mirrored else u) + rng.uniform(-0.04, 0.04)
-        _balloon(c, light, pairs[order[k]], u=place, v=v + rng.uniform(-0.04, 0.04),
+        _balloon(c, light, pairs[int(order[k])], u=place, v=v + rng.uniform(-0.04, 0.04),
                  size=size * rng.uniform(0.85, 1.2))  # fmt: skip
     return develop(light, seed=5)
 

@@ -18,8 +18,12 @@ def sea(c: Canvas) -> Plane:
     light = paint_sky(c, sky, horizon=horizon, clouds=0.65)
     add_sun(c, light, sky, u=sun_u, v=horizon - rng.uniform(0.05, 0.2), size=0.042)
     for k in range(2):
-        reach = smooth(0.05, 0.4, plane(np.abs(c.u[0] - rng.choice([0.0, 1.0]) + rng.uniform(-0.1, 0.1))))
-        coast = (0.045 - 0.02 * k) * (1 + 0.35 * c.line(f"coast{k}", beta=1.6, low=1.0)) * (1 - reach)
+        reach = smooth(
+            0.05, 0.4, plane(np.abs(c.u[0] - rng.choice([0.0, 1.0]) + rng.uniform(-0.1, 0.1)))
+        )
+        coast = (
+            (0.045 - 0.02 * k) * (1 + 0.35 * c.line(f"coast{k}", beta=1.6, low=1.0)) * (1 - reach)
+        )
         top = horizon - np.maximum(coast, -0.01) * c.unit / c.height
         tone = c.look.mix((sky.haze, sky.far), 0.55 + 0.4 * k)
         over(light, tone, plane(c.below(plane(top)) * 0.95))
@@ -38,10 +42,13 @@ def _water(c: Canvas, light: Light, sky: Sky, *, horizon: float, sun_u: float) -
     rows = c.height - first
     depth = plane((np.arange(rows, dtype=np.float32)[:, None] + 0.5) / rows)
     distance = 1 / (depth + 0.035)
-    tile = noise.spectral(width=512, height=512, beta=1.45, key=f"{c.key}/waves", stretch_x=0.9)
+    side = 512 if c.unit > 200 else 128
+    tile = noise.spectral(width=side, height=side, beta=1.45, key=f"{c.key}/waves", stretch_x=0.9)
     x = plane(c.x_from(0.5) * distance * 120)
     y = plane(np.broadcast_to(distance * 330, (rows, c.width)))
-    waves = sample(tile, x=x, y=y) * 0.7 + sample(tile, x=plane(x * 2.3 + 91), y=plane(y * 1.9)) * 0.5
+    waves = (
+        sample(tile, x=x, y=y) * 0.7 + sample(tile, x=plane(x * 2.3 + 91), y=plane(y * 1.9)) * 0.5
+    )
     waves = waves * smooth(0.0, 0.1, depth)
     tilt = 0.5 + 0.36 * waves
     sky_tone = c.look.ramp(sky.bands[::-1], plane(np.clip(0.08 + depth * 0.75 + tilt * 0.22, 0, 1)))
@@ -49,7 +56,9 @@ def _water(c: Canvas, light: Light, sky: Sky, *, horizon: float, sun_u: float) -
     body = deep + (sky_tone - deep) * np.clip(0.34 + 0.42 * tilt - 0.12 * depth, 0, 0.95)[..., None]
     light[first:] = body
     width = 0.03 + 0.2 * depth
-    path = np.exp(-((c.x_from(sun_u) / width) ** 2)) * smooth(0.35, 1.5, plane(waves + 0.35 * (1 - depth)))
+    path = np.exp(-((c.x_from(sun_u) / width) ** 2)) * smooth(
+        0.35, 1.5, plane(waves + 0.35 * (1 - depth))
+    )
     shine = plane(np.zeros((c.height, c.width)))
     shine[first:] = path * (1.15 if not sky.night else 0.6)
     glow(light, c.look.colour(sky.sun), shine)
@@ -64,7 +73,9 @@ def _boat(c: Canvas, light: Light, sky: Sky, *, u: float, v: float, size: float)
     def shape(points: list[tuple[float, float]], *, down: float) -> Callable[..., None]:
         def brush(draw: ImageDraw.ImageDraw, w: float, h: float) -> None:
             s = size * min(h, w * 1.5)
-            draw.polygon([(u * w + flip * x * s, v * h + down * y * s) for x, y in points], fill=255)
+            draw.polygon(
+                [(u * w + flip * x * s, v * h + down * y * s) for x, y in points], fill=255
+            )
 
         return brush
 
@@ -82,17 +93,36 @@ def _boat(c: Canvas, light: Light, sky: Sky, *, u: float, v: float, size: float)
 def jellyfish(c: Canvas) -> Plane:
     """Glowing jellyfish in dark water."""
     rng = c.rng("jellyfish")
-    sets = (("#0b2c4a", "#07182f", "#040a18"), ("#1c1848", "#120c30", "#070414"), ("#0a3a40", "#062228", "#030e14"))
+    sets = (
+        ("#0b2c4a", "#07182f", "#040a18"),
+        ("#1c1848", "#120c30", "#070414"),
+        ("#0a3a40", "#062228", "#030e14"),
+    )
     deep = sets[int(rng.integers(3))]
     light = c.look.ramp(deep, plane(np.broadcast_to(c.v, (c.height, c.width))))
     caustic = warp(c.noise("caustic", beta=1.8), dx=c.noise("cx", beta=2.0) * c.unit / 20,
                    dy=c.noise("cy", beta=2.0) * c.unit / 20)  # fmt: skip
-    glow(light, c.look.colour("#8fe0ff"), plane(smooth(0.3, 2.4, caustic) * 0.06 * smooth(1, 0.1, c.v)))
+    glow(
+        light,
+        c.look.colour("#8fe0ff"),
+        plane(smooth(0.3, 2.4, caustic) * 0.06 * smooth(1, 0.1, c.v)),
+    )
     beams = np.clip(c.line("beams", beta=1.2, low=1.0), 0, 2)[None] * np.exp(-c.v * 3.0) * 0.07
     glow(light, c.look.colour("#9fdcff"), plane(beams))
-    pairs = (("#ff7fb0", "#7fd0ff"), ("#8f8cff", "#6ff0e0"), ("#ffb27a", "#ff8fd0"), ("#7af0c8", "#a8b8ff"))
+    pairs = (
+        ("#ff7fb0", "#7fd0ff"),
+        ("#8f8cff", "#6ff0e0"),
+        ("#ffb27a", "#ff8fd0"),
+        ("#7af0c8", "#a8b8ff"),
+    )
     mirrored = bool(rng.integers(2))
-    places = ((0.5, 0.32, 0.2), (0.2, 0.6, 0.085), (0.84, 0.22, 0.07), (0.8, 0.7, 0.055), (0.12, 0.16, 0.04))
+    places = (
+        (0.5, 0.32, 0.2),
+        (0.2, 0.6, 0.085),
+        (0.84, 0.22, 0.07),
+        (0.8, 0.7, 0.055),
+        (0.12, 0.16, 0.04),
+    )
     for k, (u, v, size) in enumerate(places):
         low, high = pairs[int(rng.integers(len(pairs)))]
         u = (1 - u if mirrored else u) + rng.uniform(-0.05, 0.05)

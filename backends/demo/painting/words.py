@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from backends.demo.painting.noise import generator, stable_seed
 from backends.demo.painting.palette import Look
 
-_READ_AT_MOST = 4_000  # characters; nobody's subject comes later than that
+_READ_AT_MOST = 2_000  # characters; nobody's subject comes later than that
+_SHORT = 3
 _WORD = re.compile(r"[^\W\d_]+")
 
 # Words are stems: a word of the prompt counts when it starts with one. Stems of up to three
@@ -15,16 +16,16 @@ SCENE_WORDS: dict[str, str] = {
     "alpine": "mountain alp= alps= alpine peak ridge summit himalaya canyon cliff valley highland"
     " гор= гора= горы= горн вершин альп скал ущель",
     "lake": "lake pond reflection river loch calm= озер рек= река= реки= отражен пруд",
-    "winter": "snow winter pine ice= icy frost glacier cabin christmas cold= зим снег снеж мороз"
-    " ёлк елк елов рождеств лед= ледян",
+    "winter": "snow winter pine= pines= ice= icy frost glacier cabin christmas cold= зим снег снеж"
+    " мороз ёлк елк елов рождеств лед= ледян",
     "aurora": "aurora borealis northern= fjord iceland arctic polar сияни полярн фьорд север",
     "balloons": "balloon airship zeppelin blimp cappadocia воздушн шар= шары= дирижабл",
-    "sea": "sea= seas= ocean boat ship sail harbor harbour beach coast wave surf yacht port= island"
-    " lighthouse tide море моря= морск океан лодк корабл парус пляж волн берег яхт остров маяк",
-    "dunes": "desert dune sand sahara camel mars martian oasis egypt пустын дюн песо песк бархан"
-    " верблюд марс",
-    "forest": "forest wood= woods= woodland tree mist misty fog= foggy jungle birch grove лес= леса="
-    " лесу= лесн дерев туман рощ берез берёз сосн джунгл",
+    "sea": "sea= seas= ocean boat ship sail harbor harbour beach coast wave surf= yacht port="
+    " island lighthouse tide море моря= морск океан лодк корабл парус пляж волн берег яхт остров маяк",
+    "dunes": "desert dune sand= sands= sahara camel mars martian oasis egypt пустын дюн песо песк"
+    " бархан верблюд марс",
+    "forest": "forest wood= woods= woodland tree mist misty fog= foggy jungle birch grove лес="
+    " леса= лесу= лесн дерев туман рощ берез берёз сосн джунгл",
     "meadow": "meadow field grass poppy poppies hill prairie wildflower lavender tulip countryside"
     " farm spring= луг= поле= поля= трав мак= маки= холм лаванд тюльпан весн деревн",
     "city": "city cities skyline neon rain= rainy building street tower urban cyberpunk downtown"
@@ -38,15 +39,15 @@ SCENE_WORDS: dict[str, str] = {
     "starry": "star= stars= starry gogh painterly brush impressionis oil= painting= swirl звезд"
     " звёзд ваногог гог= мазк живопис масло=",
     "dahlia": "flower dahlia rose= roses= petal bloom blossom peony chrysanthemum lotus sakura"
-    " sunflower bouquet mandala цвет= цветы= цветок цветк роз= роза= розы= лепест георгин пион лотос"
-    " сакур букет мандал подсолнух",
+    " sunflower bouquet mandala цвет= цветы= цветок цветк роз= роза= розы= лепест георгин пион"
+    " лотос сакур букет мандал подсолнух",
     "succulent": "succulent cactus agave echeveria artichoke суккулент кактус агав",
     "fern": "fern leaf leaves plant botanical foliage palm garden tropical green= папоротник лист="
     " листь листв растен ботанич пальм сад= сада=",
     "jellyfish": "jellyfish jelly underwater medusa coral reef fish aquarium submarine abyss deep="
     " медуз подводн рыб корал аквариум глубин",
-    "stones": "stone pebble zen= rock cairn meditation balance spa= buddha камн камень дзен медитац"
-    " галька",
+    "stones": "stone pebble zen= rock= rocks= cairn meditation balance spa= buddha камн камень дзен"
+    " медитац галька",
     "silk": "silk ribbon smoke abstract fractal light= energy flame fire= portrait woman man= girl"
     " boy= face= person people dancer dance music шёлк шелк лент дым= дыма= абстрак фрактал огонь"
     " огня= пламя портрет женщин мужчин девушк парень лицо= лица= человек люди= танц музык",
@@ -62,15 +63,24 @@ SCENE_WORDS: dict[str, str] = {
     " храм= дворец интерьер комнат дом= дома= замок замк",
 }  # fmt: skip
 
+# Words that more often tell of the light, the cast or the style than of the place.
+_WEAK_SCENES = frozenset({"silk", "ribbons"})
+_WEAK = (
+    "moon moons луна луны star stars звезды звёзды rain rainy дождь mist misty fog foggy туман snow"
+    " snowy pine spring pattern green room house дом calm deep poster garden flower цветы abstract"
+    " brush oil painting rock rocks interior"
+)
+_WEAK_WORDS = frozenset(_WEAK.split())
+
 _HUES: dict[str, float] = {
     "red= reds= crimson scarlet ruby красн алый= алая= багров": 27,
     "orange= amber tangerine rust= copper оранж янтар ржав медн": 55,
-    "gold golden yellow honey ochre золот жёлт желт медов охр": 85,
+    "gold golden yellow honey ochre золот жёлт желт медов охр": 80,
     "lime= olive= chartreuse олив лайм": 120,
     "green emerald jade= mossy зелён зелен изумруд": 148,
     "teal turquoise cyan aqua= mint= бирюз мятн": 195,
     "azure sky= голуб лазур": 235,
-    "blue= blues= cobalt indigo= navy= sapphire син= синий= синяя= синее= синие= кобальт сапфир": 262,
+    "blue= blues= cobalt indigo= navy= sapphire син= синий= синяя= синее= синие= кобальт": 262,
     "violet purple lilac amethyst lavender= фиолет лилов сирен пурпур": 305,
     "magenta fuchsia маджент фукси": 335,
     "pink= rosy= розов": 0,
@@ -80,17 +90,18 @@ _HUES: dict[str, float] = {
 _TIMES: dict[str, str] = {
     "dawn": "dawn sunrise morning daybreak рассвет утр= утро= утрен восход",
     "dusk": "dusk sunset evening twilight закат сумер вечер",
-    "night": "night midnight moonlit moonlight nocturn dark ночь= ночи= ночн полноч темн тёмн",
+    "night": "night midnight moon= moonlit moonlight nocturn dark ночь= ночи= ночн"
+    " луна= полноч темн тёмн",
     "day": "day= daytime noon= sunny midday bright= summer день= днём= днем= полдень солнечн лет=",
 }
 
 # (chroma, light, lift, hue or None) for moods.
 _MOODS: dict[str, tuple[float, float, float, float | None]] = {
-    "monochrom grayscale greyscale grey= gray= black= noir= bw= silver монохром серый= серая= серое="
-    " черно чёрн серебр": (0.06, 0.97, 0.0, None),
+    "monochrom grayscale greyscale grey= gray= black= noir= bw= silver монохром серый= серая="
+    " серое= черно чёрн серебр": (0.06, 0.97, 0.0, None),
     "pastel soft= delicate dreamy tender пастел нежн мечтат": (0.72, 1.0, 0.42, None),
-    "neon= vivid vibrant saturated colorful colourful cyberpunk= synthwave неон= яркий= яркая= яркие="
-    " насыщен": (1.38, 1.0, 0.0, None),
+    "neon= vivid vibrant saturated colorful colourful cyberpunk= synthwave неон= яркий= яркая="
+    " яркие= насыщен": (1.38, 1.0, 0.0, None),
     "muted faded vintage film= desaturated matte приглуш винтаж выцвет": (0.6, 0.97, 0.1, None),
     "storm= stormy gloom moody rain= rainy overcast bleak dramatic шторм буря= мрачн дожд пасмур": (
         0.7,
@@ -110,18 +121,19 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text[:_READ_AT_MOST].casefold())
 
 
-def _stems(table: Iterable[str]) -> list[tuple[str, bool, str]]:
+def _stems(table: Iterable[tuple[str, str]]) -> list[tuple[str, bool, str]]:
+    """Each stem with whether it must be the whole word, and the key it stands for."""
     return [
-        (stem.rstrip("="), stem.endswith("=") or len(stem) <= 3, key)
-        for key in table
-        for stem in (SCENE_WORDS.get(key) or _TIMES.get(key) or key).split()
+        (stem.rstrip("="), stem.endswith("=") or len(stem) <= _SHORT, key)
+        for key, stems in table
+        for stem in stems.split()
     ]
 
 
-_SCENE_STEMS = _stems(SCENE_WORDS)
-_HUE_STEMS = _stems(_HUES)
-_TIME_STEMS = _stems(_TIMES)
-_MOOD_STEMS = _stems(_MOODS)
+_SCENE_STEMS = _stems(SCENE_WORDS.items())
+_HUE_STEMS = _stems((stems, stems) for stems in _HUES)
+_TIME_STEMS = _stems(_TIMES.items())
+_MOOD_STEMS = _stems((stems, stems) for stems in _MOODS)
 
 
 def _matches(word: str, stems: list[tuple[str, bool, str]]) -> list[str]:
@@ -140,7 +152,8 @@ def choose_scene(prompt: str, *, seed: int) -> str:
     score: dict[str, float] = {}
     for place, word in enumerate(words_of(prompt)):
         for scene in _matches(word, _SCENE_STEMS):
-            score[scene] = score.get(scene, 0.0) + 1.0 / (1 + 0.04 * place)
+            weight = 0.55 if scene in _WEAK_SCENES or word in _WEAK_WORDS else 1.0
+            score[scene] = score.get(scene, 0.0) + weight / (1 + 0.02 * place)
     if score:
         return max(score, key=lambda scene: score[scene])
     names = list(SCENE_WORDS)

@@ -100,6 +100,14 @@ export const lightboxPart = {
       this.$nextTick(() => this.focus(this.current));
       if (this.tiles.isAtTop && this.fresh) this.sync();
     },
+    /** The file could not be shown: ask whether it is gone. */
+    async checkLarge() {
+      const { image } = this.large;
+      const known = await getJson(`/api/images/${image.id}`).catch(() => null);
+      if (known?.missing && this.large?.image === image) {
+        this.large = { ...this.large, image: Object.freeze(known) };
+      }
+    },
     /** Delete the picture shown and go on with the next one. */
     async removeLarge() {
       const { image, index } = this.large;

@@ -30,6 +30,8 @@ export const listPart = {
       try {
         await next.open();
         if (next !== this.snapshot) return;
+        // What arrived while we were away keeps waiting, so that the columns are the same.
+        if (place && next.total) next.skip = this.fresh = await next.rank(place.ceiling);
         const index = place ? await next.rank(place.cursor) : 0;
         await next.fetchItem(0);
         if (next !== this.snapshot) return;
@@ -168,7 +170,7 @@ export const listPart = {
       this.placeTimer = setTimeout(() => {
         if (this.large || this.reading || !this.snapshot?.total) return;
         const place = this.tiles.isAtTop ? null : this.markPlace(this.snapshot);
-        this.address.keepPlace(place);
+        this.address.keepPlace(place && { ...place, ceiling: this.ceiling });
         if (this.tiles.isAtTop && this.fresh > 0) this.sync({ admit: true });
       }, PLACE_MS);
     },

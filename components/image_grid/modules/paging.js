@@ -43,7 +43,10 @@ export class Snapshot {
   /** Read the outline; until then `total` is null. */
   async open() {
     const signal = this.closed.signal;
-    this.outline = await getJson(`/api/images/outline?${this.params}`, { signal });
+    const outline = await getJson(`/api/images/outline?${this.params}`, { signal });
+    // Cursors travel as texts; here they are compared.
+    const anchors = outline.anchors.map((anchor) => (anchor === null ? Infinity : Number(anchor)));
+    this.outline = Object.freeze({ ...outline, anchors });
     return this;
   }
 
@@ -107,7 +110,7 @@ export class Snapshot {
     const { step, anchors } = this.outline;
     const params = new URLSearchParams(this.params);
     params.set("limit", String(step));
-    if (anchors[page] != null) params.set("cursor", String(anchors[page]));
+    if (anchors[page] !== Infinity) params.set("cursor", String(anchors[page]));
     const both = AbortSignal.any([signal, this.closed.signal]);
     const answer = await getJson(`/api/images?${params}`, { signal: both });
     // What was deleted since the outline lets the next page spill into this one.

@@ -1,7 +1,7 @@
 /** What a reader likes in the gallery, remembered in this browser. */
 
 const KEY = "orchestrator.canvas";
-const DEFAULTS = { view: "grid", size: 190, contain: false, info: false, details: true };
+const DEFAULTS = { view: "grid", size: 190, contain: false, info: true, details: true };
 
 export function loadPrefs() {
   try {

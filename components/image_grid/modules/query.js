@@ -20,30 +20,19 @@ export function isFiltered(query) {
   return FIELDS.some((field) => Boolean(query[field]));
 }
 
-/** The filter as parameters of `/api/images`: whole local days become instants. */
+/** The filter as parameters of `/api/images`. */
 export function apiParams(query) {
   const params = new URLSearchParams();
   if (query.q.trim()) params.set("q", query.q.trim());
   if (query.backend) params.set("backend", query.backend);
-  const from = instant(query.from, 0);
-  const to = instant(query.to, 1);
-  if (from) params.set("from", from);
-  if (to) params.set("to", to);
+  for (const field of ["from", "to"]) {
+    if (/^\d{4}-\d\d-\d\d$/.test(query[field])) params.set(field, query[field]);
+  }
   return params;
 }
 
-/** Midnight at the start (`plus` 0) or the end (`plus` 1) of a day written `YYYY-MM-DD`. */
-function instant(day, plus) {
-  const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day);
-  if (!parts) return null;
-  const date = new Date(Number(parts[1]), Number(parts[2]) - 1, Number(parts[3]) + plus);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
-}
-
-/** A day as `YYYY-MM-DD`, `back` days ago, by the reader's own clock. */
+/** A day as `YYYY-MM-DD`, `back` days ago. */
 export function day(back = 0) {
-  const date = new Date();
-  date.setDate(date.getDate() - back);
-  const two = (n) => String(n).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  // The API counts days in UTC.
+  return new Date(Date.now() - back * 86_400_000).toISOString().slice(0, 10);
 }

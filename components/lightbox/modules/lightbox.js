@@ -23,7 +23,7 @@ export default {
     details: Boolean,
     words: Object,
   },
-  emits: ["close", "step", "goto", "remove", "details"],
+  emits: ["close", "step", "goto", "remove", "details", "broken"],
   template: `
   <div ref="dialog" class="o-lb" :class="{ 'o-lb-wide': !details, 'o-lb-open-sheet': sheet }" role="dialog" aria-modal="true"
     :aria-label="t('Image')" data-testid="lightbox" tabindex="-1" @keydown="key">
@@ -51,7 +51,7 @@ export default {
       <div ref="frame" class="o-lb-frame" v-show="image && !image.missing">
         <img v-if="image" class="o-lb-thumb" :src="image.thumbnailUrl" alt="" aria-hidden="true" :key="'t' + image.id">
         <img v-if="image" class="o-lb-picture" :src="image.url" :alt="image.prompt || image.downloadName" :key="image.id"
-          :class="{ 'o-gal-loaded': loaded === image.id }" @load="arrived" draggable="false" data-testid="lightbox-image">
+          :class="{ 'o-gal-loaded': loaded === image.id }" @load="arrived" @error="$emit('broken')" draggable="false" data-testid="lightbox-image">
       </div>
       <p v-if="image && image.missing" class="o-lb-note">${icon("alert")}{{ t('The file of this picture is gone from the disk. Its record stays until you delete it.') }}</p>
       <p v-if="problem" class="o-lb-note" role="alert">${icon("alert")}{{ problem }}</p>

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _jobs()
     _images()
     _log()
+    _access()
     if op.get_bind().dialect.name == "sqlite":
         _full_text()
 
@@ -130,6 +131,24 @@ def _log() -> None:
         "setting",
         sa.Column("name", sa.String(80), primary_key=True),
         sa.Column("value", sa.JSON, nullable=False),
+    )
+
+
+def _access() -> None:
+    op.create_table(
+        "receipt",
+        sa.Column("key", sa.String(200), primary_key=True),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("job_ids", sa.JSON, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False, index=True),
+    )
+    op.create_table(
+        "session",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("secret_hash", sa.String(64), nullable=False, unique=True),
+        sa.Column("label", sa.String(200), nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False),
     )
 
 

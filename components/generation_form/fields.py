@@ -1,0 +1,188 @@
+"""The pieces the form is made of."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nicegui import ui
+from nicegui.elements.mixins.validation_element import ValidationElement
+
+from components.frame import icon_button
+from components.i18n import tr
+from components.theme import icon
+
+QUASAR = "dense outlined no-error-icon hide-bottom-space"
+MENU = "options-dense popup-content-class=o-select-menu behavior=menu"
+
+
+class Field:
+    """A control with its place for a mistake."""
+
+    def __init__(self, control: ValidationElement[Any], note: ui.label) -> None:
+        self._control = control
+        self._note = note
+        control.on_value_change(lambda: self.complain(None))
+
+    @property
+    def value(self) -> Any:
+        """What the control holds."""
+        return self._control.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._control.value = value
+
+    def complain(self, message: str | None) -> None:
+        """Say what is wrong with the value; None: nothing."""
+        self._control.error = message
+        self._note.text = message or ""
+
+    def focus(self) -> None:
+        """Put the cursor there."""
+        self._control.run_method("focus")
+
+
+@contextmanager
+def labelled(text: str) -> Iterator[ui.element]:
+    """A field's frame: its label, then what is added inside `with`. Gives the label's row."""
+    with ui.element("div").classes("o-field"):
+        with ui.element("div").classes("o-label") as row:
+            ui.label(text)
+        yield row
+
+
+def note(name: str) -> ui.label:
+    """Where the mistake in the field `name` is shown."""
+    return ui.label().classes("o-error").props(f"role=alert data-testid=error-{name}")
+
+
+def text_area(name: str, *, label: str, value: str, testid: str, hint: str, rows: int) -> Field:
+    """A text that grows with what is in it."""
+    with labelled(label):
+        control = ui.textarea(value=value, placeholder=hint).props(QUASAR)
+        control.props(f'autogrow data-testid={testid} dir=auto aria-label="{label}"')
+        control.classes("o-prompt" if rows > 1 else "")
+        return Field(control, note(name))
+
+
+def number(name: str, *, label: str, value: float | None, testid: str) -> Field:
+    """A number in a field of its own."""
+    with labelled(label):
+        control = ui.number(value=value).props(QUASAR)
+        control.props(f'data-testid={testid} aria-label="{label}"')
+        return Field(control, note(name))
+
+
+def slider_number(
+    name: str, *, label: str, value: float | None, low: float, high: float, step: float
+) -> Field:
+    """A number with a slider for the usual values; the number itself may be beyond them."""
+    with labelled(label) as row:
+        with row, ui.element("div").classes("o-end o-inline-number"):
+            control = ui.number(value=value, step=step).props("dense borderless no-error-icon")
+            control.props(f'hide-bottom-space data-testid={name}-input aria-label="{label}"')
+        slider = ui.slider(min=low, max=high, step=step, value=_within(value, low, high))
+        slider.props(f'data-testid={name}-slider aria-label="{label}"')
+        slider.on("update:model-value", lambda e: control.set_value(e.args), throttle=0.05)
+        control.on_value_change(lambda e: slider.set_value(_within(e.value, low, high)))
+        return Field(control, note(name))
+
+
+def select(name: str, *, label: str, options: Any, value: Any, testid: str) -> Field:
+    """One of several."""
+    with labelled(label):
+        control = ui.select(options, value=value).props(f"{QUASAR} {MENU}")
+        control.props(f'data-testid={testid} aria-label="{label}"')
+        return Field(control, note(name))
+
+
+def offer(field: Field, options: Any) -> None:
+    """Offer other options; what is chosen stays if it is among them."""
+    control = field._control
+    if not isinstance(control, ui.select):
+        raise TypeError("Only a select has options.")
+    if control.options == options:
+        return
+    known = list(options)
+    control.set_options(options, value=control.value if control.value in known else known[0])
+
+
+class SizePicker:
+    """Presets by shape, and the exact width and height."""
+
+    def __init__(self, sizes: dict[str, tuple[int, int]], *, width: Any, height: Any) -> None:
+        self._sizes = sizes
+        self._buttons: dict[str, ui.element] = {}
+        with labelled(tr("Size")) as row:
+            with row, ui.element("div").classes("o-end o-inline-number o-size"):
+                wide = _side("width", tr("Width"), width)
+                ui.label("×")
+                high = _side("height", tr("Height"), height)
+            with ui.element("div").classes("o-shapes"):
+                for name, size in sizes.items():
+                    self._buttons[name] = self._button(name, size)
+            self.width = Field(wide, note("width"))
+            self.height = Field(high, note("height"))
+        for control in (wide, high):
+            control.on_value_change(self._mark)
+        self._mark()
+
+    def _button(self, name: str, size: tuple[int, int]) -> ui.element:
+        button = ui.element("button").props(f'type=button data-testid="size-{name}"')
+        button.props(f'title="{size[0]} × {size[1]}"')
+        scale = 16 / max(size)
+        with button:
+            ui.element("i").style(f"width:{size[0] * scale:.0f}px;height:{size[1] * scale:.0f}px")
+            ui.label(name)
+        return button.on("click", lambda: self._choose(size))
+
+    def _choose(self, size: tuple[int, int]) -> None:
+        self.width.value, self.height.value = size
+
+    def _mark(self) -> None:
+        for name, button in self._buttons.items():
+            pressed = (self.width.value, self.height.value) == self._sizes[name]
+            button.props(f"aria-pressed={'true' if pressed else 'false'}")
+
+
+class SeedField:
+    """A seed that is drawn anew each time, unless it is locked."""
+
+    def __init__(self, *, seed: str, locked: bool, draw: Callable[[], int]) -> None:
+        self._draw = draw
+        self.locked = locked
+        with labelled(tr("Seed")):
+            control = ui.input(value=seed, placeholder=tr("Random")).props(QUASAR)
+            control.props(f'data-testid=seed-input inputmode=numeric aria-label="{tr("Seed")}"')
+            with control.add_slot("append"):
+                self._lock = icon_button("lock", tr("Keep this seed"), testid="seed-lock")
+                self._lock.on("click", lambda: self.lock(not self.locked))
+                dice = icon_button("dice", tr("New seed"), testid="seed-dice").classes("o-dice")
+                dice.on("click", self._roll)
+                for button in (self._lock, dice):
+                    button.classes("o-icon-btn-compact")
+            self.field = Field(control, note("seed"))
+        control.on("update:model-value", lambda: self.lock(bool(self.field.value)))
+        self.lock(locked)
+
+    def lock(self, locked: bool) -> None:
+        """Keep the seed for the next pictures, or not."""
+        self.locked = locked
+        self._lock.props(f"aria-pressed={'true' if locked else 'false'}")
+        self._lock.clear()
+        with self._lock:
+            icon("lock" if locked else "unlock")
+
+    def _roll(self) -> None:
+        self.field.value = str(self._draw())
+        self.lock(True)
+
+
+def _side(name: str, label: str, value: float | None) -> ui.number:
+    control = ui.number(value=value, step=8).props("dense borderless no-error-icon")
+    control.props(f'hide-bottom-space data-testid={name}-input aria-label="{label}"')
+    return control
+
+
+def _within(value: float | None, low: float, high: float) -> float:
+    return low if value is None else min(max(value, low), high)
