@@ -93,7 +93,7 @@ export default {
       return this.total === 0 && this.fresh === 0 && !this.isFiltered && !this.problem;
     },
     infoShown() {
-      return this.prefs.info && this.wide && this.prefs.view === "grid" && !this.isEmpty;
+      return this.prefs.info && this.wide && !this.isEmpty;
     },
   },
   watch: {

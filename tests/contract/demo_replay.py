@@ -191,7 +191,9 @@ class Replay:
             case "open":
                 query = f"?clientId={action['client_id']}" if action["client_id"] else ""
                 address = self._url.replace("http", "ws") + "/ws" + query
-                connection = await websockets.connect(address, max_size=None, proxy=None)
+                connection = await websockets.connect(
+                    address, max_size=None, max_queue=None, proxy=None
+                )
                 self.listeners[who] = Listener(connection)
                 group.create_task(self.listeners[who].listen(), name=f"listen-{who}")
             case "send":

@@ -239,23 +239,6 @@ async def _ask(attempt: Attempt, *, queue: list[Any], history: list[Any]) -> lis
         return await finish(run)
 
 
-async def test_a_prompt_that_ends_between_two_looks_is_not_lost() -> None:
-    attempt = new_attempt()
-
-    events = await _ask(attempt, queue=[_running(attempt), NOWHERE], history=[{}, _ended(attempt)])
-
-    assert isinstance(events[-1], RunSucceeded)
-
-
-async def test_a_prompt_that_arrives_between_two_looks_is_not_lost() -> None:
-    attempt = new_attempt()
-    queue = [NOWHERE, _running(attempt), NOWHERE]
-
-    events = await _ask(attempt, queue=queue, history=[{}, _ended(attempt)])
-
-    assert isinstance(events[-1], RunSucceeded)
-
-
 async def test_one_look_that_finds_nothing_is_not_enough() -> None:
     attempt = new_attempt()
 

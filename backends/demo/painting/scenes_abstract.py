@@ -58,8 +58,8 @@ def _density(c: Canvas, x: Plane, y: Plane, *, turn: float) -> Plane:
     if c.width > c.height * 1.2:
         turn += np.pi / 2
     x, y = (
-        x * np.float32(np.cos(turn)) - y * np.float32(np.sin(turn)),
-        x * np.float32(np.sin(turn)) + y * np.float32(np.cos(turn)),
+        plane(x * np.float32(np.cos(turn)) - y * np.float32(np.sin(turn))),
+        plane(x * np.float32(np.sin(turn)) + y * np.float32(np.cos(turn))),
     )
     few = slice(None, None, max(1, x.size // 20_000))
     (x0, x1), (y0, y1) = np.percentile(x[few], (0.2, 99.8)), np.percentile(y[few], (0.2, 99.8))

@@ -98,11 +98,11 @@ def _trace(
     reach_out = (court.half + court.thick) / np.maximum(np.abs(rx), 1e-4)
 
     def put(where: np.ndarray, reach: np.ndarray, tone: Plane, strength: np.ndarray) -> None:
-        fog = np.exp(-((reach * 0.055) ** 2)) * where
-        lamp = strength[..., None] * plane([1.2, 1.1, 0.95]) + plane([0.26, 0.31, 0.38])
-        shown = sky_far + (tone * lamp - sky_far) * fog[..., None].astype(np.float32)
-        light[...] = np.where(where[..., None], shown, light)
+        fog = plane(np.exp(-((reach[where] * 0.055) ** 2)))[:, None]
+        lamp = plane(strength[where])[:, None] * plane([1.2, 1.1, 0.95]) + ambient
+        light[where] = sky_far + (tone * lamp - sky_far) * fog
 
+    ambient = plane([0.26, 0.31, 0.38])
     sky_far = c.look.colour(codes[0]) * np.float32(0.95)
     x, z = plane(rx * reach_floor), plane(rz * reach_floor)
     down = (reach_floor < far) & (reach_floor < reach_in * 40)

@@ -21,7 +21,8 @@ SCENE_WORDS: dict[str, str] = {
     "aurora": "aurora borealis northern= fjord iceland arctic polar сияни полярн фьорд север",
     "balloons": "balloon airship zeppelin blimp cappadocia воздушн шар= шары= дирижабл",
     "sea": "sea= seas= ocean boat ship sail harbor harbour beach coast wave surf= yacht port="
-    " island lighthouse tide море моря= морск океан лодк корабл парус пляж волн берег яхт остров маяк",
+    " island lighthouse tide море моря= морск океан лодк корабл парус пляж волн берег яхт"
+    " остров маяк",
     "dunes": "desert dune sand= sands= sahara camel mars martian oasis egypt пустын дюн песо песк"
     " бархан верблюд марс",
     "forest": "forest wood= woods= woodland tree mist misty fog= foggy jungle birch grove лес="
@@ -44,7 +45,7 @@ SCENE_WORDS: dict[str, str] = {
     "succulent": "succulent cactus agave echeveria artichoke суккулент кактус агав",
     "fern": "fern leaf leaves plant botanical foliage palm garden tropical green= папоротник лист="
     " листь листв растен ботанич пальм сад= сада=",
-    "jellyfish": "jellyfish jelly underwater medusa coral reef fish aquarium submarine abyss deep="
+    "jellyfish": "jellyfish jelly underwater medusa coral reef fish= fishes= aquarium submarine abyss deep="
     " медуз подводн рыб корал аквариум глубин",
     "stones": "stone pebble zen= rock= rocks= cairn meditation balance spa= buddha камн камень дзен"
     " медитац галька",
@@ -65,6 +66,9 @@ SCENE_WORDS: dict[str, str] = {
 
 # Words that more often tell of the light, the cast or the style than of the place.
 _WEAK_SCENES = frozenset({"silk", "ribbons"})
+_STRONG_SCENES = frozenset({"aurora", "balloons", "jellyfish", "planet", "galaxy"})
+# Where a prompt that names only an hour is set.
+_LANDSCAPES = ("alpine", "lake", "sea", "dunes", "meadow", "city")
 _WEAK = (
     "moon moons луна луны star stars звезды звёзды rain rainy дождь mist misty fog foggy туман snow"
     " snowy pine spring pattern green room house дом calm deep poster garden flower цветы abstract"
@@ -89,7 +93,7 @@ _HUES: dict[str, float] = {
 
 _TIMES: dict[str, str] = {
     "dawn": "dawn sunrise morning daybreak рассвет утр= утро= утрен восход",
-    "dusk": "dusk sunset evening twilight закат сумер вечер",
+    "dusk": "dusk hour= sunset evening twilight закат сумер вечер",
     "night": "night midnight moon= moonlit moonlight nocturn dark ночь= ночи= ночн"
     " луна= полноч темн тёмн",
     "day": "day= daytime noon= sunny midday bright= summer день= днём= днем= полдень солнечн лет=",
@@ -147,16 +151,23 @@ def _matches(word: str, stems: list[tuple[str, bool, str]]) -> list[str]:
     return [key for length, key in hits if length == longest]
 
 
+def _weight(word: str, scene: str) -> float:
+    """How much `word` counts for `scene`."""
+    if scene in _WEAK_SCENES or word in _WEAK_WORDS:
+        return 0.55
+    return 1.4 if scene in _STRONG_SCENES else 1.0
+
+
 def choose_scene(prompt: str, *, seed: int) -> str:
-    """The scene most words ask for (the earliest wins a tie); unknown words pick one by hash."""
+    """The scene most words ask for (earlier ones count more); unknown words pick one by hash."""
     score: dict[str, float] = {}
     for place, word in enumerate(words_of(prompt)):
         for scene in _matches(word, _SCENE_STEMS):
-            weight = 0.55 if scene in _WEAK_SCENES or word in _WEAK_WORDS else 1.0
-            score[scene] = score.get(scene, 0.0) + weight / (1 + 0.02 * place)
+            score[scene] = score.get(scene, 0.0) + _weight(word, scene) / (1 + 0.02 * place)
     if score:
         return max(score, key=lambda scene: score[scene])
-    names = list(SCENE_WORDS)
+    hour = any(_matches(word, _TIME_STEMS) for word in words_of(prompt))
+    names = _LANDSCAPES if hour else tuple(SCENE_WORDS)
     return names[stable_seed(prompt, seed) % len(names)]
 
 

@@ -3,6 +3,8 @@
 import { REACH } from "orchestrator-lightbox/lightbox.js";
 import { getJson } from "./paging.js";
 
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
 export const lightboxPart = {
   methods: {
     openAt(index) {
@@ -21,6 +23,10 @@ export const lightboxPart = {
         return;
       }
       this.large = { image: null, index: null, near: [], problem: "", id };
+      if (!UUID.test(id)) {
+        this.large.problem = this.t("There is no picture at this address.");
+        return;
+      }
       try {
         const image = await getJson(`/api/images/${encodeURIComponent(id)}`);
         if (this.large?.id !== id) return;
@@ -28,8 +34,7 @@ export const lightboxPart = {
         else this.showLarge(Object.freeze(image), null);
       } catch (error) {
         if (this.large?.id !== id) return;
-        const gone = error.status === 404 || error.status === 422;
-        const problem = gone
+        const problem = error.status === 404
           ? this.t("There is no picture at this address.")
           : this.t("The server did not answer. Is it still running?");
         this.large = { ...this.large, problem };

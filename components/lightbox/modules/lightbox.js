@@ -25,14 +25,14 @@ export default {
   },
   emits: ["close", "step", "goto", "remove", "details", "broken"],
   template: `
-  <div ref="dialog" class="o-lb" :class="{ 'o-lb-wide': !details, 'o-lb-open-sheet': sheet }" role="dialog" aria-modal="true"
+  <div ref="dialog" class="o-lb" :class="{ 'o-lb-wide': !details || !image, 'o-lb-open-sheet': sheet }" role="dialog" aria-modal="true"
     :aria-label="t('Image')" data-testid="lightbox" tabindex="-1" @keydown="key">
     <div class="o-lb-bar">
       <button type="button" class="o-icon-btn" @click="$emit('close')" :title="t('Close (Esc)')" :aria-label="t('Close (Esc)')"
         data-testid="lightbox-close">${icon("x")}</button>
       <span class="o-num o-lb-at" data-testid="lightbox-position">{{ position }}</span>
       <span class="o-grow"></span>
-      <span class="o-lb-zoom o-wide">
+      <span v-if="image && !image.missing" class="o-lb-zoom o-wide">
         <button type="button" class="o-icon-btn" @click="zoomBy(1 / ${STEP})" :title="t('Zoom out (−)')" :aria-label="t('Zoom out (−)')">${icon("minus")}</button>
         <button type="button" class="o-lb-scale o-num" @click="toggleFit" :title="t('Fit (F)')" data-testid="lightbox-zoom">{{ scale }}</button>
         <button type="button" class="o-icon-btn" @click="zoomBy(${STEP})" :title="t('Zoom in (+)')" :aria-label="t('Zoom in (+)')">${icon("plus")}</button>
