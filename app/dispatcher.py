@@ -16,12 +16,14 @@ from app.ledger import Ledger
 from app.models import Attempt, AttemptState, Job, JobState
 from app.ports import Clock, JobChange, JobStore
 from app.runner import Runner
+from app.said import Said
 from app.scheduling import Choice, choose, explain, next_time
 
 log = logging.getLogger(__name__)
 
 _EXPLAINED = 100  # waiting jobs whose reasons are told to the pages; more do not fit a screen
 _AFTER_ERROR_S = 5.0
+_PAUSED = Said("The queue is paused.")
 
 
 class Dispatcher:
@@ -63,7 +65,7 @@ class Dispatcher:
         if job.state is not JobState.QUEUED:
             return None
         if self._ledger.paused:
-            return "The queue is paused."
+            return _PAUSED
         return explain(job, self._fleet.candidates(), now=self._clock.now())
 
     async def _turn(self, runs: asyncio.TaskGroup) -> float | None:
@@ -153,7 +155,7 @@ class Dispatcher:
         for number, job in enumerate(self._ledger.unfinished.queued()):
             if number >= _EXPLAINED:
                 break
-            paused = "The queue is paused." if self._ledger.paused else None
+            paused = _PAUSED if self._ledger.paused else None
             reasons[job.id] = paused or explain(job, candidates, now=now)
         changed = {key: why for key, why in reasons.items() if self._told.get(key) != why}
         self._told = reasons

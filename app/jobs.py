@@ -25,7 +25,7 @@ from app.runner import Runner
 from app.seeds import seeds_for
 from app.submission import Submission
 from app.throttle import Throttle
-from app.views import BoardView, JobView, QueueView, job_view
+from app.views import BoardView, JobView, QueueView, Say, job_view
 
 _FINISHED = frozenset(state for state in JobState if state.is_terminal)
 
@@ -247,17 +247,20 @@ class JobService:
         queued, running = self._ledger.counts()
         return QueueView(paused=self._ledger.paused, queued=queued, running=running)
 
-    async def board(self, *, finished: int = 50) -> BoardView:
+    async def board(self, *, finished: int = 50, say: Say = str) -> BoardView:
         """All unfinished jobs in queue order, then the newest finished ones."""
         unfinished = self._ledger.unfinished.all()
         page = await self._store.page(JobFilter(states=_FINISHED), limit=finished)
         images = await self._images.of_jobs([job.id for job in page.items])
-        views = [self.view(job) for job in unfinished]
-        views += [self.view(job, images.get(job.id, ())) for job in page.items]
+        views = [self.view(job, say=say) for job in unfinished]
+        views += [self.view(job, images.get(job.id, ()), say=say) for job in page.items]
         return BoardView(jobs=views, queue=self.queue(), has_more=page.next_cursor is not None)
 
-    def view(self, job: Job, images: Sequence[Image] = ()) -> JobView:
-        """A job for the wire, with what is known of it in memory."""
+    def view(self, job: Job, images: Sequence[Image] = (), *, say: Say = str) -> JobView:
+        """A job for the wire, with what is known of it in memory.
+
+        Sentences are in English unless `say` puts them into another language.
+        """
         running = job.state is JobState.RUNNING
         return job_view(
             job,
@@ -266,6 +269,7 @@ class JobService:
             previews=self._live.previews(job.id) if running else (),
             position=self._ledger.unfinished.position(job),
             reason=self._live.silence(job.id) if running else self._dispatcher.reason(job),
+            say=say,
         )
 
     async def detail(self, job_id: UUID) -> JobView:

@@ -9,6 +9,7 @@ from app.config import RetrySettings
 from app.errors import LostError, NotSentError, OrchestratorError
 from app.models import Attempt, AttemptState, Image, Job, JobFailure, JobState
 from app.ports import JobChange
+from app.said import Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,14 @@ class Ending:
         if losses >= self.retry.max_losses:
             failure = failure_of(
                 LostError(
-                    f"{self.attempt.backend_id} lost this job {losses} times.",
-                    fix="Does it crash on this picture? Look at its log, or try it elsewhere.",
+                    Said(
+                        "{backend} lost this job {n} times.",
+                        backend=self.attempt.backend_id,
+                        n=losses,
+                    ),
+                    fix=Said(
+                        "Does it crash on this picture? Look at its log, or try it elsewhere."
+                    ),
                 )
             )
             ended = job.to(JobState.FAILED, losses=losses, failure=failure, finished_at=self.now)

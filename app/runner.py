@@ -44,6 +44,7 @@ from app.ports import (
     RunSilent,
     RunSucceeded,
 )
+from app.said import Said
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,11 @@ class Runner:
             except BackendUnreachableError as exc:
                 # Away while its pictures were fetched: `events` waits for it and finds them.
                 if remaining == 0:
-                    message = f"{backend.info.name} finished, but its pictures do not arrive: {exc}"
+                    message = Said(
+                        "{backend} finished, but its pictures do not arrive: {cause}",
+                        backend=backend.info.name,
+                        cause=exc.message,
+                    )
                     await self._fail(attempt, BadOutputError(message))
                     return
                 log.warning("Fetching for job %s again: %s", attempt.job_id, exc)
@@ -228,8 +233,8 @@ class Runner:
         """Bring the pictures home, then say done: file first, row after."""
         if not outputs:
             error = BadOutputError(
-                f"{backend.info.name} finished without a picture.",
-                fix="Does the workflow end in Save Image?",
+                Said("{backend} finished without a picture.", backend=backend.info.name),
+                fix=Said("Does the workflow end in Save Image?"),
             )
             await self._fail(attempt, error)
             return
@@ -282,9 +287,10 @@ class Runner:
 
     async def _wait_for_missing(self, attempt: Attempt, cancel: asyncio.Event) -> None:
         """Its backend was taken out of the configuration: only the user can decide."""
-        reason = (
-            f"Backend '{attempt.backend_id}' is no longer configured, so nobody can say whether "
-            "this was drawn. Configure it again, or cancel the job."
+        reason = Said(
+            "Backend '{id}' is no longer configured, so nobody can say whether this was drawn. "
+            "Configure it again, or cancel the job.",
+            id=attempt.backend_id,
         )
         self._live.silent(attempt.job_id, reason)
         await cancel.wait()
@@ -295,6 +301,6 @@ def _internal(exc: Exception) -> OrchestratorError:
     if isinstance(exc, OrchestratorError):
         return exc
     return OrchestratorError(
-        f"Something unforeseen went wrong here: {type(exc).__name__}.",
-        fix="The log has the details. Press Retry to try again.",
+        Said("Something unforeseen went wrong here: {name}.", name=type(exc).__name__),
+        fix=Said("The log has the details. Press Retry to try again."),
     )

@@ -7,8 +7,10 @@ priority, order and cancel stay ours.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 
 from app.models import AUTO, DEMO, BackendInfo, BackendStatus, Job
+from app.said import Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +51,18 @@ def explain(job: Job, candidates: Sequence[Candidate], *, now: datetime) -> str 
     """Why a queued job waits, for people; None if it only waits for its turn."""
     if job.not_before is not None and job.not_before > now:
         seconds = max(1, round((job.not_before - now).total_seconds()))
-        cause = f"{job.failure.message} " if job.failure else ""
-        return f"{cause}Tries again in {seconds} s."
+        if job.failure is None:
+            return Said("Tries again in {seconds} s.", seconds=seconds)
+        cause = job.failure.message
+        return Said("{cause} Tries again in {seconds} s.", cause=cause, seconds=seconds)
     meant = [each for each in candidates if is_meant(job.request.target, each.info)]
     if not meant:
         return _nobody_meant(job)
     rejections = [rejection(job, each) for each in meant]
     if None in rejections:
         return None
-    return " ".join(reason for reason in rejections if reason)
+    reasons = [reason for reason in rejections if reason]
+    return reduce(_and, reasons)
 
 
 def is_meant(target: str, info: BackendInfo) -> bool:
@@ -76,14 +81,14 @@ def rejection(job: Job, candidate: Candidate) -> str | None:
     """Why this backend cannot take the job, a free slot aside; None if it can."""
     info, status = candidate.info, candidate.status
     if not is_meant(job.request.target, info):
-        return f"The job is not for {info.name}."
+        return Said("The job is not for {backend}.", backend=info.name)
     if not status.online:
-        return status.last_error or f"{info.name} is not connected yet."
+        return status.last_error or Said("{backend} is not connected yet.", backend=info.name)
     checkpoint = job.request.checkpoint
     if status.catalog is None:
-        return f"{info.name} has not said yet what it can do."
+        return Said("{backend} has not said yet what it can do.", backend=info.name)
     if checkpoint is not None and checkpoint not in status.catalog.checkpoints:
-        return f"Needs {checkpoint}; {info.name} does not have it."
+        return Said("Needs {file}; {backend} does not have it.", file=checkpoint, backend=info.name)
     return None
 
 
@@ -100,7 +105,11 @@ def _cost(job: Job, candidate: Candidate) -> tuple[bool, int, float]:
 
 def _nobody_meant(job: Job) -> str:
     if job.request.target == AUTO:
-        return "No ComfyUI backend is configured. Add one to config.yaml, or choose Demo."
+        return Said("No ComfyUI backend is configured. Add one to config.yaml, or choose Demo.")
     if job.request.target == DEMO:
-        return "The demo engine is switched off (demo_engine: false)."
-    return f"Backend '{job.request.target}' is not configured, or switched off."
+        return Said("The demo engine is switched off (demo_engine: false).")
+    return Said("Backend '{id}' is not configured, or switched off.", id=job.request.target)
+
+
+def _and(first: str, second: str) -> str:
+    return Said("{first} {second}", first=first, second=second)

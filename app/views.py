@@ -1,6 +1,6 @@
 """Jobs, images and backends as JSON, one shape for the REST API and the live components."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -17,6 +17,9 @@ from app.models import (
     Progress,
 )
 from app.submission import Wire
+
+Say = Callable[[str], str]
+"""Puts a sentence of ours (`app.said`) into a language."""
 
 
 class ProgressView(Wire):
@@ -225,7 +228,7 @@ def image_ref(image: Image) -> ImageRef:
     )
 
 
-def result_view(job: Job, images: Sequence[Image]) -> ResultView | None:
+def result_view(job: Job, images: Sequence[Image], say: Say) -> ResultView | None:
     """What came of the job so far."""
     if job.state is JobState.DONE:
         refs = [image_ref(image) for image in images]
@@ -233,8 +236,9 @@ def result_view(job: Job, images: Sequence[Image]) -> ResultView | None:
     if job.failure is None:
         return None
     failure = job.failure
-    diagnosis = Diagnosis(code=failure.code, cause=failure.message, fix=failure.fix)
-    return ResultView(error=failure.message, diagnosis=diagnosis)
+    cause = say(failure.message)
+    diagnosis = Diagnosis(code=failure.code, cause=cause, fix=say(failure.fix))
+    return ResultView(error=cause, diagnosis=diagnosis)
 
 
 def job_view(
@@ -245,8 +249,9 @@ def job_view(
     previews: Sequence[Preview],
     position: int | None,
     reason: str | None,
+    say: Say,
 ) -> JobView:
-    """The full form of a job."""
+    """The full form of a job; `say` puts sentences into the language of whoever reads it."""
     params = params_view(job)
     assert params is not None
     return JobView(
@@ -261,7 +266,7 @@ def job_view(
         priority=job.priority,
         rank=job.rank,
         position=position,
-        reason=reason,
+        reason=reason and say(reason),
         cancel_requested=job.cancel_requested,
         progress=ProgressView.of(progress) if progress else None,
         preview_rev=previews[-1].rev if previews else 0,
@@ -274,7 +279,7 @@ def job_view(
         queued_at=job.queued_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
-        result=result_view(job, images),
+        result=result_view(job, images, say),
     )
 
 

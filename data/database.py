@@ -88,7 +88,7 @@ async def open_database(path: Path) -> AsyncGenerator[Database]:
     """
     try:
         await asyncio.to_thread(_upgrade, path)
-    except (DBAPIError, sqlite3.Error) as exc:
+    except (DBAPIError, sqlite3.Error, OSError) as exc:
         raise _storage_error(path, exc) from exc
     writer_engine = _engine(path, begin="BEGIN IMMEDIATE", pool_size=1)
     readers = _engine(path, begin="BEGIN", pool_size=_READERS, pragmas=["query_only=ON"])

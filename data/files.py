@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -19,10 +19,12 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from app.errors import BadOutputError, StorageError
 from app.ports import StoredFile
+from app.said import Said
 
 THUMBNAIL_SIDE = 384  # pixels of the longer side
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 _MAX_PIXELS = 16_384 * 16_384  # the largest picture one may ask for
+Pillow.MAX_IMAGE_PIXELS = _MAX_PIXELS  # its own limit is lower, and would refuse such a picture
 _WORKERS = 2  # decoding saturates a core; more would starve the event loop's machine
 _TEMP = ".part"
 
@@ -53,7 +55,8 @@ class PictureFiles:
             return stored
         finally:
             # Also when cancelled: half a file must never stay, and unlink is quick.
-            stream.close()
+            with suppress(OSError):  # a full disk refuses what is left in the buffer once more
+                stream.close()
             temp.unlink(missing_ok=True)
 
     async def strays(self) -> list[PurePosixPath]:
@@ -127,11 +130,11 @@ def _examine(path: Path, thumbnail: Path) -> _Seen:
             picture.load()
             _write_thumbnail(picture, thumbnail)
     except (UnidentifiedImageError, SyntaxError, ValueError, Pillow.DecompressionBombError) as exc:
-        raise BadOutputError("The file is not a picture that can be read") from exc
+        raise BadOutputError(Said("The file is not a picture that can be read.")) from exc
     except OSError as exc:
         if exc.errno is not None:  # the disk, not the picture
             raise
-        raise BadOutputError("The picture is truncated or damaged") from exc
+        raise BadOutputError(Said("The picture is truncated or damaged.")) from exc
     return _Seen(
         mime=mime,
         size_bytes=path.stat().st_size,
@@ -171,18 +174,21 @@ def storage_error(path: Path, exc: OSError) -> StorageError:
     match exc.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return StorageError(
-                f"The disk with {folder} is full.",
-                fix="Free some space, then press Retry.",
+                Said("The disk with {folder} is full.", folder=folder),
+                fix=Said("Free some space, then press Retry."),
             )
         case errno.EROFS | errno.EACCES | errno.EPERM:
             return StorageError(
-                f"{folder} cannot be written: {exc.strerror}.",
-                fix="Make the folder writable, or set another with ORCHESTRATOR_OUTPUTS.",
+                Said("{folder} cannot be written: {cause}.", folder=folder, cause=exc.strerror),
+                fix=Said("Make the folder writable, or set another with ORCHESTRATOR_OUTPUTS."),
             )
         case errno.ENOENT:
-            return StorageError(f"{path} is gone.", fix="Was it moved or deleted by hand?")
+            return StorageError(
+                Said("{path} is gone.", path=path), fix=Said("Was it moved or deleted by hand?")
+            )
         case _:
-            return StorageError(f"{path} cannot be used: {exc.strerror or exc}.")
+            cause = exc.strerror or str(exc)
+            return StorageError(Said("{path} cannot be used: {cause}.", path=path, cause=cause))
 
 
 def _open_for_writing(temp: Path) -> BinaryIO:

@@ -182,7 +182,7 @@ def _text_conditions(text: str) -> list[ColumnElement[bool]]:
     indexed: list[str] = []
     conditions: list[ColumnElement[bool]] = []
     for word in text.split():
-        if not re.search(r"\w", word):  # an emoji, say: the index has only letters and digits
+        if not re.search(r"[^\W_]", word):  # an emoji, say: the index has only letters and digits
             conditions.append(image.c.prompt.contains(word, autoescape=True))
             continue
         quoted = '"' + word.replace('"', '""') + '"'

@@ -53,6 +53,7 @@ class MemoryJobStore:
         self._log = log
         self._images = images
         self._jobs: dict[UUID, Job] = {}
+        self._keys: dict[UUID, int] = {}  # of removed jobs, too: cursors stay right
         self._attempts: dict[UUID, Attempt] = {}
         self._paused = False
         self._receipts: dict[str, tuple[Receipt, tuple[UUID, ...], datetime]] = {}
@@ -62,7 +63,9 @@ class MemoryJobStore:
     ) -> list[LoggedEvent]:
         if receipt is not None:
             self._keep_receipt(receipt, jobs)
-        self._jobs.update({job.id: job for job in jobs})
+        for job in jobs:
+            self._jobs[job.id] = job
+            self._keys[job.id] = len(self._keys) + 1
         return [self._event(job, note=note) for job in jobs]
 
     async def apply(self, change: JobChange) -> Written:
@@ -101,9 +104,9 @@ class MemoryJobStore:
         self, job_filter: JobFilter, *, limit: int, cursor: int | None = None
     ) -> Page[Job]:
         numbered = [
-            (number, job)
-            for number, job in enumerate(self._jobs.values(), start=1)
-            if _job_matches(job, job_filter) and (cursor is None or number < cursor)
+            (self._keys[job.id], job)
+            for job in self._jobs.values()
+            if _job_matches(job, job_filter) and (cursor is None or self._keys[job.id] < cursor)
         ][::-1]
         more = len(numbered) > limit
         numbered = numbered[:limit]
@@ -213,7 +216,9 @@ class MemoryImageStore:
         self, image_filter: ImageFilter, *, limit: int, cursor: int | None = None
     ) -> Page[Image]:
         found = [
-            image for image in self._newest_first(image_filter) if not cursor or image.key < cursor
+            image
+            for image in self._newest_first(image_filter)
+            if cursor is None or image.key < cursor
         ]
         more = len(found) > limit
         return Page(items=tuple(found[:limit]), next_cursor=found[limit - 1].key if more else None)

@@ -18,6 +18,7 @@ from app.models import (
     JobFailure,
     JobState,
 )
+from app.said import dump_said, load_said
 
 
 def job_row(job: Job) -> dict[str, Any]:
@@ -163,9 +164,19 @@ def event_value(row: RowMapping) -> LoggedEvent:
     )
 
 
-def _failure_row(failure: JobFailure | None) -> dict[str, str] | None:
-    return None if failure is None else asdict(failure)
+def _failure_row(failure: JobFailure | None) -> dict[str, Any] | None:
+    if failure is None:
+        return None
+    return {
+        "code": failure.code,
+        "message": dump_said(failure.message),
+        "fix": dump_said(failure.fix),
+    }
 
 
-def _failure_value(value: dict[str, str] | None) -> JobFailure | None:
-    return None if value is None else JobFailure(**value)
+def _failure_value(value: dict[str, Any] | None) -> JobFailure | None:
+    if value is None:
+        return None
+    return JobFailure(
+        code=value["code"], message=load_said(value["message"]), fix=load_said(value["fix"])
+    )

@@ -1,6 +1,7 @@
 """Reading bodies and writing answers the way the real server does."""
 
 import json
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -8,6 +9,8 @@ from starlette.responses import Response
 
 from backends.demo.wire import BrokenRequestError, JsonDict
 
+Handler = Callable[[Request], Awaitable[Response]]
+Table = Mapping[str, Mapping[str, Handler]]  # path -> method -> handler
 MISSING: Any = object()
 
 

@@ -1,6 +1,6 @@
 """The ASGI app: routes, their `/api` twins, and the plain error pages."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from backends.demo.answers import Handler, Table
 from backends.demo.control_routes import ControlRoutes
 from backends.demo.file_routes import FileRoutes
 from backends.demo.info_routes import InfoRoutes
@@ -19,9 +20,6 @@ from backends.demo.wire import BrokenRequestError
 
 if TYPE_CHECKING:
     from backends.demo.engine import DemoEngine
-
-Handler = Callable[[Request], Awaitable[Response]]
-Table = Mapping[str, Mapping[str, Handler]]  # path -> method -> handler
 
 
 def build_app(engine: "DemoEngine") -> Starlette:

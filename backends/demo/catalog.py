@@ -38,7 +38,7 @@ class Catalog:
         self._input_files = input_files
 
     def __contains__(self, class_type: object) -> bool:
-        return class_type in self._classes
+        return isinstance(class_type, str) and class_type in self._classes
 
     def describe(self, class_type: str) -> JsonDict:
         """One class as `/object_info` shows it. Raises KeyError when it is unknown."""

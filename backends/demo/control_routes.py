@@ -2,13 +2,13 @@
 
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from backends.demo.answers import JsonAnswer, read_json, read_object
+from backends.demo.answers import Handler, JsonAnswer, Table, read_json, read_object
 from backends.demo.faults import Fault, UnknownFaultError
 from backends.demo.jobs import BadJobQueryError, find_job, list_jobs
 from backends.demo.validation import InvalidPromptError
@@ -16,9 +16,6 @@ from backends.demo.wire import BrokenRequestError, JsonDict
 
 if TYPE_CHECKING:
     from backends.demo.engine import DemoEngine
-
-Handler = Callable[[Request], Awaitable[Response]]
-Table = Mapping[str, Mapping[str, Handler]]
 
 
 class ControlRoutes:

@@ -19,7 +19,8 @@ from backends.demo.nodes import RUNNERS, NodeRunner
 from backends.demo.prompt_queue import PromptQueue, QueuedPrompt
 from backends.demo.settings import DemoSettings
 from backends.demo.sockets import SocketHub
-from backends.demo.validation import InvalidPromptError, problem, validate
+from backends.demo.validation import InvalidPromptError, validate
+from backends.demo.values import problem
 from backends.demo.wire import BrokenRequestError, JsonDict
 
 __all__ = ["DemoEngine", "DemoSettings"]
@@ -87,12 +88,15 @@ class DemoEngine:
             extra_data["client_id"] = body["client_id"]
         if usage_source is not None:
             extra_data["comfy_usage_source"] = usage_source
+        targets: Any = body.get("partial_execution_targets")
+        if targets is not None and not isinstance(targets, list):
+            raise BrokenRequestError("partial_execution_targets must be a list")
         valid = await asyncio.to_thread(
             validate,
             graph,
             catalog=self.catalog,
             input_folder=self.files.home / "input",
-            targets=body.get("partial_execution_targets"),
+            targets=cast("list[str] | None", targets),
         )
         for key in SECRET_KEYS:
             extra_data.pop(key, None)

@@ -6,7 +6,6 @@ import logging
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -20,6 +19,12 @@ from backends.demo.ledger import Ledger
 from backends.demo.narrator import Narrator
 from backends.demo.nodes import NodeResult, NodeRunner
 from backends.demo.prompt_queue import PromptQueue, QueuedPrompt
+from backends.demo.run import (
+    AbandonedRunError,
+    DemandedFailureError,
+    InterruptedRunError,
+    Run,
+)
 from backends.demo.settings import DemoSettings
 from backends.demo.sockets import SocketHub
 from backends.demo.wire import JsonDict, full_type_name, is_link
@@ -35,50 +40,6 @@ NO_MEMORY_TIPS = (
     "This error means you ran out of memory on your GPU.\n\nTIPS: If the workflow worked before "
     "you might have accidentally set the batch_size to a large number."
 )
-
-
-class InterruptedRunError(Exception):
-    """Somebody asked for the running prompt to stop."""
-
-
-class AbandonedRunError(Exception):
-    """The engine forgot everything, the running prompt too: it ends without a word."""
-
-
-class DemandedFailureError(Exception):
-    """A node was told to fail; shown with the type name `kind`."""
-
-    def __init__(self, message: str, *, kind: str, tips: str = "") -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.tips = tips
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """The running prompt, as its nodes see it (`NodeContext`)."""
-
-    item: QueuedPrompt
-    executor: "Executor"
-    narrator: Narrator
-    files: Workspace
-    png_text: PngText
-    step_delay_s: float
-    preview_side_px: int
-    node_id: str = ""
-    executed: list[str] = field(default_factory=list[str])
-    ui: JsonDict = field(default_factory=dict[str, Any])
-
-    async def load_checkpoint(self, name: str) -> None:
-        await self.executor.load_checkpoint(name)
-
-    async def pause(self, seconds: float) -> None:
-        await self.executor.pause(seconds)
-
-    async def advance(
-        self, step: int, *, steps: int, preview: Callable[[], Image.Image] | None
-    ) -> None:
-        await self.executor.advance(self, step=step, steps=steps, preview=preview)
 
 
 class Executor:
@@ -118,7 +79,11 @@ class Executor:
             item = await self._queue.get()
             self._stop = None
             self._wake.clear()
-            await self._run_prompt(item)
+            try:
+                await self._run_prompt(item)
+            except Exception:
+                log.exception("Prompt %s could not be run", item.prompt_id)
+                self._queue.finish()
 
     def interrupt(self) -> None:
         """Stops the running prompt at its next step or node; no effect later when idle."""
@@ -189,7 +154,7 @@ class Executor:
         narrator = Narrator(item, hub=self._hub, faults=self._faults)
         run = Run(
             item=item,
-            executor=self,
+            control=self,
             narrator=narrator,
             files=self._files,
             png_text=PngText(
@@ -308,7 +273,7 @@ class Executor:
         return f"{found.st_mtime_ns}-{found.st_size}"
 
 
-def _jpeg(preview: Callable[[], Image.Image] | None) -> bytes:
+def _jpeg(preview: Callable[[], Image.Image]) -> bytes:
     buffer = io.BytesIO()
     preview().convert("RGB").save(buffer, format="JPEG", quality=PREVIEW_QUALITY)
     return buffer.getvalue()

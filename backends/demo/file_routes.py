@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import mimetypes
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -12,12 +12,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from backends.demo.answers import JsonAnswer
+from backends.demo.answers import JsonAnswer, Table
 from backends.demo.files import FOLDERS, OutsideFolderError, Workspace
 from backends.demo.wire import BrokenRequestError
-
-Handler = Callable[[Request], Awaitable[Response]]
-Table = Mapping[str, Mapping[str, Handler]]
 
 ACTIVE_TYPES = {  # a browser would run them
     "text/html",

@@ -3,22 +3,19 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from backends.demo.answers import JsonAnswer
+from backends.demo.answers import JsonAnswer, Table
 from backends.demo.settings import COMFYUI_VERSION, DEVICE_NAME
 from backends.demo.wire import FEATURES, JsonDict
 
 if TYPE_CHECKING:
     from backends.demo.engine import DemoEngine
-
-Handler = Callable[[Request], Awaitable[Response]]
-Table = Mapping[str, Mapping[str, Handler]]
 
 MEMORY_BYTES = 8 * 1024**3  # shown where a real server shows its GPU; nothing is allocated
 MODEL_FOLDERS = (

@@ -31,7 +31,9 @@ class QueuedPrompt:
 
     @property
     def client_id(self) -> str | None:
-        return self.extra_data.get("client_id")
+        """The socket that hears about this prompt; nothing but text can name one."""
+        client_id: object = self.extra_data.get("client_id")
+        return client_id if isinstance(client_id, str) else None
 
     def as_item(self) -> list[object]:
         """The five values that `/queue` and `/history` show."""

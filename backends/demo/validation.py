@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from backends.demo.catalog import Catalog, InputSpec
+from backends.demo.values import coerce, out_of_range, problem, types_fit, unwrapped
 from backends.demo.wire import BrokenRequestError, Graph, JsonDict, full_type_name
 
-LONG_LIST = 20
 # What reading a malformed graph can raise; a real server reports them with a traceback.
-GRAPH_ERRORS = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+GRAPH_ERRORS = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 class InvalidPromptError(Exception):
@@ -29,11 +29,6 @@ class ValidPrompt:
 
     outputs: list[str]
     node_errors: JsonDict
-
-
-def problem(kind: str, message: str, details: str = "", **extra_info: object) -> JsonDict:
-    """An error object as it stands in answers."""
-    return {"type": kind, "message": message, "details": details, "extra_info": extra_info}
 
 
 def validate(
@@ -196,8 +191,9 @@ class _Check:
             return error, True
         source: str = value[0]
         slots = self.catalog.outputs(self.graph[source]["class_type"])
-        received = slots[value[1]]
-        if not _types_fit(received, spec.type):
+        slot: int = value[1]
+        received = slots[slot]
+        if not types_fit(received, spec.type):
             wanted = spec.type if isinstance(spec.type, str) else "COMBO"
             error = problem(
                 "return_type_mismatch",
@@ -231,9 +227,9 @@ class _Check:
             return None, False
 
     def _literal(self, spec: InputSpec, inputs: JsonDict, *, class_type: str) -> list[JsonDict]:
-        value = inputs[spec.name] = _unwrapped(inputs[spec.name])
+        value = inputs[spec.name] = unwrapped(inputs[spec.name])
         try:
-            value = inputs[spec.name] = _coerce(value, kind=spec.type)
+            value = inputs[spec.name] = coerce(value, kind=spec.type)
         except (TypeError, ValueError, OverflowError) as exc:
             return [
                 problem(
@@ -248,7 +244,7 @@ class _Check:
             ]
         if class_type == "LoadImage":
             return self._missing_image(spec, value)
-        return _out_of_range(spec, value)
+        return out_of_range(spec, value)
 
     def _missing_image(self, spec: InputSpec, value: object) -> list[JsonDict]:
         folder = self.input_folder
@@ -282,61 +278,3 @@ class _Check:
                     cycle_nodes=nodes,
                 ),
             )
-
-
-def _types_fit(received: str, wanted: str | list[str]) -> bool:
-    if isinstance(wanted, list):
-        return received in ("*", "COMBO")
-    if "*" in (received, wanted):
-        return True
-    return bool(set(received.split(",")) & set(wanted.split(",")))
-
-
-def _unwrapped(value: Any) -> Any:
-    """A literal list is sent wrapped, because a bare one is read as a link."""
-    return cast("JsonDict", value).get("__value__", value) if isinstance(value, dict) else value
-
-
-def _coerce(value: Any, *, kind: str | list[str]) -> Any:
-    match kind:
-        case "INT":
-            return int(value)
-        case "FLOAT":
-            return float(value)
-        case "STRING":
-            return str(value)
-        case "BOOLEAN":
-            return bool(value)
-        case _:
-            return value
-
-
-def _out_of_range(spec: InputSpec, value: Any) -> list[JsonDict]:
-    quoted: JsonDict = {
-        "input_name": spec.name,
-        "input_config": spec.raw,
-        "received_value": value,
-    }
-    if isinstance(spec.type, list):
-        return _not_in_list(spec.type, value, spec=spec, quoted=quoted)
-    low, high = spec.options.get("min"), spec.options.get("max")
-    if low is not None and value < low:
-        text = f"Value {value} smaller than min of {low}"
-        return [problem("value_smaller_than_min", text, spec.name, **quoted)]
-    if high is not None and value > high:
-        text = f"Value {value} bigger than max of {high}"
-        return [problem("value_bigger_than_max", text, spec.name, **quoted)]
-    return []
-
-
-def _not_in_list(
-    choices: list[str], value: object, *, spec: InputSpec, quoted: JsonDict
-) -> list[JsonDict]:
-    if value in choices:
-        return []
-    shown = str(choices)
-    if len(choices) > LONG_LIST:
-        shown = f"(list of length {len(choices)})"
-        quoted = quoted | {"input_config": None}
-    text = f"{spec.name}: '{value}' not in {shown}"
-    return [problem("value_not_in_list", "Value not in list", text, **quoted)]

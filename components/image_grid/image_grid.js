@@ -25,7 +25,7 @@ export default {
   emits: ["remove", "failed"],
   template: `
   <div class="o-gal" :class="{ 'o-gal-contain': prefs.contain, 'o-gal-with-info': infoShown, 'o-gal-selecting': selected > 0 }">
-    <section class="o-gal-main" :aria-label="t('Gallery')">
+    <section class="o-gal-main" :inert="Boolean(large)" :aria-label="t('Gallery')">
       <Toolbar v-if="!isEmpty" ref="toolbar" :query="query" :backends="backends" :total="total" :all="all" :prefs="prefs"
         :smallest="smallest" :words="words" @query="filter" @prefs="prefer" />
       <div class="o-gal-view" v-show="!isEmpty">
@@ -53,9 +53,9 @@ export default {
         <div class="o-acts"><a class="o-btn o-btn-primary o-btn-large" href="/" data-testid="empty-generate">${icon("play")}{{ t('Generate the first one') }}</a></div>
       </div>
     </section>
-    <aside v-if="infoShown" class="o-gal-info" :aria-label="t('Information')">
-      <Details v-if="shown" :image="shown" :words="words" :hero="true" />
-      <p v-else class="o-gal-info-none">{{ t('Choose a picture to see how it was made.') }}</p>
+    <aside v-if="infoShown" class="o-gal-info" :inert="Boolean(large)" :aria-label="t('Information')">
+      <Details v-if="shown && !large" :image="shown" :words="words" :hero="true" />
+      <p v-else-if="!large" class="o-gal-info-none">{{ t('Choose a picture to see how it was made.') }}</p>
     </aside>
     <Lightbox v-if="large" :image="large.image" :problem="large.problem" :index="large.index" :total="total ?? 0" :near="large.near"
       :details="prefs.details" :words="words" @close="closeLarge" @step="stepLarge" @goto="gotoLarge" @remove="removeLarge" @broken="checkLarge"

@@ -1,4 +1,4 @@
-import { isFinished, previewUrl, secondsLeft } from "./jobs.js";
+import { isFinished, previewUrl, secondsLeft, state } from "./jobs.js";
 import { clock, secondsBetween, span, timeOfDay } from "./time.js";
 
 const ICONS = { created: "hold", queued: "clock", waiting: "hold", running: "run", done: "done", failed: "fail", cancelled: "slash" };
@@ -68,8 +68,13 @@ export const JobCard = {
     small() {
       return (this.job.status === "done" || this.job.status === "cancelled") && !this.unfolded;
     },
+    // While the queue is paused the board says so once, not on every card.
+    reason() {
+      const { status, reason } = this.job;
+      return status === "running" || (status === "queued" && !state.queue.paused) ? reason : null;
+    },
     look() {
-      return this.job.status === "queued" && this.job.reason ? "waiting" : this.job.status;
+      return this.job.status === "queued" && this.reason ? "waiting" : this.job.status;
     },
     icon() {
       return ICONS[this.look];
@@ -98,7 +103,7 @@ export const JobCard = {
     },
     why() {
       if (this.failure) return this.failure.cause;
-      return this.job.status === "queued" || this.job.status === "running" ? this.job.reason : null;
+      return this.reason;
     },
     time() {
       const { job } = this;

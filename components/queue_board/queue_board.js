@@ -4,6 +4,7 @@ import { inQueueOrder, isFinished, newestFirst, state } from "orchestrator/jobs.
 import { watchClock } from "orchestrator/time.js";
 
 const FILTERS = ["all", "running", "queued", "created", "done", "failed", "cancelled"];
+const FOLD_FROM = 4;
 
 export default {
   components: { JobCard },
@@ -66,8 +67,8 @@ export default {
               <span v-if="row.section.name === 'waiting' && row.section.jobs.length > 1" class="o-wide">{{ t("Drag to reorder") }}</span>
               <button v-if="row.section.name === 'finished'" class="o-link" data-testid="queue-clear" @click="act('clear')">{{ t("Clear") }}</button>
             </div>
-            <button v-else-if="row.group" class="o-group" :data-testid="'job-group-' + row.group.id" :aria-expanded="!folded[row.key]" @click="fold(row.key)">
-              <svg class="o-i o-i-s" aria-hidden="true" :data-open="!folded[row.key]"><use href="#o-i-cr" /></svg>
+            <button v-else-if="row.group" class="o-group" :data-testid="'job-group-' + row.group.id" :aria-expanded="!row.folded" @click="fold(row)">
+              <svg class="o-i o-i-s" aria-hidden="true" :data-open="!row.folded"><use href="#o-i-cr" /></svg>
               <span class="o-trunc" dir="auto">{{ row.group.prompt }}</span>
               <span class="o-num">{{ t("{done} of {total}", { done: row.group.done, total: row.group.total }) }}</span>
               <span class="o-segs" aria-hidden="true"><i v-for="job in row.group.jobs" :key="job.id" :data-st="job.status"></i></span>
@@ -75,7 +76,7 @@ export default {
             <p v-else-if="row.hidden" class="o-hint o-queue-more">{{ tn("and {n} more", row.hidden) }}</p>
             <JobCard v-else :job="row.job" :t="t" :tn="tn" :backends="backends" :position="row.position" :last="row.last"
                      :focusable="row.key === focusable" :expanded="row.job.id === expanded" :reorder="row.reorder"
-                     :class="{ 'o-drop': drop?.id === row.job.id, 'o-drop-after': drop?.id === row.job.id && drop.after, 'o-dragged': dragged === row.job.id }"
+                     :class="{ 'o-grouped': row.grouped, 'o-drop': drop?.id === row.job.id, 'o-drop-after': drop?.id === row.job.id && drop.after, 'o-dragged': dragged === row.job.id }"
                      @act="(verb) => actOn(row.job, verb)" @focus="focused = row.key" @drag="dragged = row.job.id" @dragend="dragged = drop = null" />
           </template>
         </TransitionGroup>
@@ -152,32 +153,33 @@ export default {
     },
   },
   methods: {
-    // The waiting and held jobs of one submission stand together under a head that folds them.
-    rowsOf(section) {
-      const groups = new Map();
-      if (section.name !== "finished" && section.name !== "running") {
-        for (const job of section.jobs) if (job.groupId) groups.set(job.groupId, (groups.get(job.groupId) ?? 0) + 1);
-      }
+    // Neighbours of one submission stand together under a head that folds them.
+    rowsOf({ name, jobs }) {
       const rows = [];
-      const seen = new Set();
-      section.jobs.forEach((job, i) => {
-        const grouped = (groups.get(job.groupId) ?? 0) > 1;
-        const key = `${section.name}-${job.groupId}`;
-        if (grouped && !seen.has(key)) {
-          seen.add(key);
-          rows.push({ key, group: this.groupOf(job) });
-        }
-        if (grouped && this.folded[key]) return;
-        rows.push({ key: job.id, job, position: i, last: i === section.jobs.length - 1, reorder: section.name === "waiting" });
-      });
+      const grouping = name === "waiting" || name === "held";
+      for (let i = 0; i < jobs.length; ) {
+        let end = i + 1;
+        while (grouping && jobs[i].groupId && jobs[end]?.groupId === jobs[i].groupId) end += 1;
+        const key = `${name}-${jobs[i].groupId}-${i}`;
+        const isGroup = end - i > 1;
+        if (isGroup) rows.push({ key, folded: this.isFolded(jobs[i], end - i), group: this.groupOf(jobs[i]) });
+        const shown = isGroup && rows.at(-1).folded ? [] : jobs.slice(i, end);
+        shown.forEach((job, n) =>
+          rows.push({ key: job.id, job, position: i + n, last: i + n === jobs.length - 1, reorder: name === "waiting", grouped: isGroup }),
+        );
+        i = end;
+      }
       return rows;
+    },
+    isFolded({ groupId }, size) {
+      return this.folded[groupId] ?? size > FOLD_FROM;
     },
     groupOf({ groupId, prompt }) {
       const jobs = [...state.jobs.values()].filter((job) => job.groupId === groupId).sort((a, b) => (a.rank < b.rank ? -1 : 1));
       return { id: groupId, prompt, jobs, total: jobs.length, done: jobs.filter(isFinished).length };
     },
-    fold(key) {
-      this.folded[key] = !this.folded[key];
+    fold(row) {
+      this.folded[row.group.id] = !row.folded;
     },
     filterName(name) {
       const names = { all: "All", running: "Running", queued: "Waiting", created: "Held", done: "Done", failed: "Failed", cancelled: "Cancelled" };

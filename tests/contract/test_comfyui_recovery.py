@@ -206,7 +206,10 @@ async def _follow(run: Run, *, into: list[RunEvent], silence: asyncio.Event) -> 
 
 
 class Script(httpx.AsyncBaseTransport):
-    """A server that answers from a list, the last answer for ever; knows no files."""
+    """A server that answers from a list, the last answer for ever; knows no files.
+
+    An answer that is an exception stands for none.
+    """
 
     def __init__(self, *, queue: list[Any], history: list[Any]) -> None:
         self._answers = {"queue": queue, "history": history}
@@ -216,7 +219,10 @@ class Script(httpx.AsyncBaseTransport):
         if kind == "view":
             return httpx.Response(404)
         answers = self._answers[kind]
-        return httpx.Response(200, json=answers.pop(0) if len(answers) > 1 else answers[0])
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(200, json=answer)
 
 
 NOWHERE: dict[str, Any] = {"queue_running": [], "queue_pending": []}
@@ -246,4 +252,17 @@ async def test_one_look_that_finds_nothing_is_not_enough() -> None:
         attempt, queue=[NOWHERE, NOWHERE, _running(attempt), NOWHERE], history=[{}, _ended(attempt)]
     )
 
+    assert isinstance(events[-1], RunSucceeded)
+
+
+async def test_an_outage_is_told_once_and_its_end_once() -> None:
+    attempt = new_attempt()
+    outage = [httpx.ReadTimeout("")] * 3
+
+    events = await _ask(attempt, queue=[*outage, NOWHERE], history=[_ended(attempt)])
+
+    reasons = [event.reason for event in events if isinstance(event, RunSilent)]
+    assert len(reasons) == 2
+    assert "no answer in time" in str(reasons[0])
+    assert reasons[1] is None
     assert isinstance(events[-1], RunSucceeded)

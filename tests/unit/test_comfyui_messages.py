@@ -239,6 +239,27 @@ def test_the_fraction_never_goes_back_when_messages_are_doubled_or_swapped() -> 
     assert told[1] is None
 
 
+def test_a_step_heard_late_does_not_take_the_count_back() -> None:
+    tracker = ProgressTracker()
+    tracker.know(BRIEF)
+
+    told = [tracker.hear(_step(value), at=at) for at, value in enumerate((1, 3, 2))]
+
+    assert [progress.step for progress in told if progress] == [1, 3]
+
+
+def test_a_sampler_nobody_planned_does_not_take_the_fraction_back() -> None:
+    tracker = ProgressTracker()
+    tracker.know(BRIEF)
+
+    before = tracker.hear(_step(4), at=0)
+    after = tracker.hear(_step(1, node_id="9"), at=1)
+
+    assert before is not None
+    assert after is not None
+    assert after.fraction >= before.fraction
+
+
 def test_cached_nodes_count_as_done() -> None:
     tracker = ProgressTracker()
     tracker.know(BRIEF)

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, SecretStr
 
 from app.config import (
+    MIN_TOKEN,
     BackendSettings,
     ConfigError,
     RetrySettings,

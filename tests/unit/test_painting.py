@@ -34,6 +34,9 @@ KEYWORDS = [
     ("an agate geode", "agate"),
     ("bauhaus geometric pattern", "bauhaus"),
     ("an arcade with arches", "arcade"),
+    ("a woman walking in a misty forest", "forest"),
+    ("full moon over the sea", "sea"),
+    ("starry night over a lake", "lake"),
     ("горы на рассвете", "alpine"),
     ("море и лодки на закате", "sea"),
     ("туманный лес", "forest"),
@@ -80,6 +83,13 @@ def test_unknown_words_choose_a_scene_by_text_and_seed() -> None:
     assert len(chosen) > 3
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_prompt_that_names_only_an_hour_gives_a_landscape(seed: int) -> None:
+    scene = paint("sunset", seed=seed, width=16, height=16).scene
+
+    assert scene in {"alpine", "lake", "sea", "dunes", "meadow", "city"}
+
+
 def test_negative_words_change_the_picture() -> None:
     plain = paint("a lake", seed=4, width=64, height=64)
     shunned = paint("a lake", negative="ugly", seed=4, width=64, height=64)
@@ -94,6 +104,13 @@ def test_colour_words_tint_the_picture(word: str, strongest: int) -> None:
     pixels = paint(f"{word} agate", seed=2, width=64, height=64).pixels
 
     assert int(pixels.mean((0, 1)).argmax()) == strongest
+
+
+def test_a_colour_in_the_negative_prompt_is_not_obeyed() -> None:
+    asked = paint("red agate", seed=2, width=64, height=64).pixels
+    refused = paint("red agate", negative="red", seed=2, width=64, height=64).pixels
+
+    assert np.abs(asked - refused).mean() > 0.02
 
 
 def test_night_is_darker_than_day() -> None:

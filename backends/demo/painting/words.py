@@ -45,8 +45,8 @@ SCENE_WORDS: dict[str, str] = {
     "succulent": "succulent cactus agave echeveria artichoke суккулент кактус агав",
     "fern": "fern leaf leaves plant botanical foliage palm garden tropical green= папоротник лист="
     " листь листв растен ботанич пальм сад= сада=",
-    "jellyfish": "jellyfish jelly underwater medusa coral reef fish= fishes= aquarium submarine abyss deep="
-    " медуз подводн рыб корал аквариум глубин",
+    "jellyfish": "jellyfish jelly underwater medusa coral reef fish= fishes= aquarium submarine"
+    " abyss deep= медуз подводн рыб корал аквариум глубин",
     "stones": "stone pebble zen= rock= rocks= cairn meditation balance spa= buddha камн камень дзен"
     " медитац галька",
     "silk": "silk ribbon smoke abstract fractal light= energy flame fire= portrait woman man= girl"
@@ -64,15 +64,16 @@ SCENE_WORDS: dict[str, str] = {
     " храм= дворец интерьер комнат дом= дома= замок замк",
 }  # fmt: skip
 
-# Words that more often tell of the light, the cast or the style than of the place.
+# Scenes and words that more often tell of the cast, the light or the style than of the place
+# count for less; subjects that nothing else looks like count for more.
 _WEAK_SCENES = frozenset({"silk", "ribbons"})
 _STRONG_SCENES = frozenset({"aurora", "balloons", "jellyfish", "planet", "galaxy"})
 # Where a prompt that names only an hour is set.
 _LANDSCAPES = ("alpine", "lake", "sea", "dunes", "meadow", "city")
 _WEAK = (
-    "moon moons луна луны star stars звезды звёзды rain rainy дождь mist misty fog foggy туман snow"
-    " snowy pine spring pattern green room house дом calm deep poster garden flower цветы abstract"
-    " brush oil painting rock rocks interior"
+    "moon moons луна луны star stars starry звезды звёзды rain rainy дождь mist misty fog foggy"
+    " туман snow snowy pine spring pattern green room house дом calm deep poster garden flower"
+    " цветы abstract brush oil painting rock rocks interior"
 )
 _WEAK_WORDS = frozenset(_WEAK.split())
 

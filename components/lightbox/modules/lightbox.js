@@ -10,6 +10,7 @@ import { Zoom } from "./zoom.js";
 
 const REACH = 7; // pictures of the film strip on either side
 const STEP = 1.35;
+const narrow = matchMedia("(max-width: 767px)");
 
 export default {
   name: "ImageLightbox",
@@ -26,7 +27,7 @@ export default {
   emits: ["close", "step", "goto", "remove", "details", "broken"],
   template: `
   <div ref="dialog" class="o-lb" :class="{ 'o-lb-wide': !details || !image, 'o-lb-open-sheet': sheet }" role="dialog" aria-modal="true"
-    :aria-label="t('Image')" data-testid="lightbox" tabindex="-1" @keydown="key">
+    :aria-label="t('Image')" data-testid="lightbox" tabindex="-1">
     <div class="o-lb-bar">
       <button type="button" class="o-icon-btn" @click="$emit('close')" :title="t('Close (Esc)')" :aria-label="t('Close (Esc)')"
         data-testid="lightbox-close">${icon("x")}</button>
@@ -41,9 +42,9 @@ export default {
         <span class="o-gal-sep o-wide"></span>
         <a v-if="!image.missing" class="o-icon-btn" :href="image.url + '?download=1'" :download="image.downloadName" ref="download"
           :title="t('Download (D)')" :aria-label="t('Download (D)')" data-testid="image-download">${icon("down")}</a>
-        <button type="button" class="o-icon-btn o-lb-trash" @click="$emit('remove')" :title="t('Delete (Del)')" :aria-label="t('Delete (Del)')"
+        <button v-if="!isNarrow" type="button" class="o-icon-btn" @click="$emit('remove')" :title="t('Delete (Del)')" :aria-label="t('Delete (Del)')"
           data-testid="image-delete">${icon("trash")}</button>
-        <button type="button" class="o-icon-btn" :aria-pressed="String(narrow() ? sheet : details)" @click="toggleDetails"
+        <button type="button" class="o-icon-btn" :aria-pressed="String(isNarrow ? sheet : details)" @click="toggleDetails"
           :title="t('Information (I)')" :aria-label="t('Information (I)')" data-testid="lightbox-info">${icon("panel")}</button>
       </template>
     </div>
@@ -65,10 +66,10 @@ export default {
         :aria-current="one.index === index ? 'true' : null" :aria-label="one.image?.prompt || t('Image')" @click="$emit('goto', one.index)">
         <img v-if="one.image" :src="one.image.thumbnailUrl" alt="" draggable="false"></button>
     </div>
-    <aside v-if="image" class="o-lb-info" :aria-label="t('Information')" v-show="details">
+    <aside v-if="image && details && !isNarrow" class="o-lb-info" :aria-label="t('Information')">
       <Details ref="details" :image="image" :words="words" />
     </aside>
-    <div v-if="image" class="o-lb-sheet" data-testid="lightbox-sheet">
+    <div v-if="image && isNarrow" class="o-lb-sheet" data-testid="lightbox-sheet">
       <button type="button" class="o-lb-grip" @click="sheet = !sheet" :aria-expanded="String(sheet)" :aria-label="t('Information')"></button>
       <div v-if="sheet" class="o-lb-sheet-more"><Details :image="image" :words="words" /></div>
       <template v-else>
@@ -76,15 +77,15 @@ export default {
         <p class="o-mut o-num o-lb-sheet-line">{{ line }}</p>
       </template>
       <div class="o-lb-acts">
-        <a :href="'/?use=' + image.id + '&part=all'">${icon("undo")}<span>{{ t('Reuse') }}</span></a>
+        <a :href="'/?use=' + image.id + '&part=all'" data-testid="sheet-use">${icon("undo")}<span>{{ t('Reuse') }}</span></a>
         <button type="button" @click="copyPrompt">${icon("copy")}<span>{{ t('Prompt') }}</span></button>
         <button type="button" @click="sheet = !sheet">${icon("info")}<span>{{ t('Details') }}</span></button>
-        <button type="button" @click="$emit('remove')">${icon("trash")}<span>{{ t('Delete') }}</span></button>
+        <button type="button" @click="$emit('remove')" data-testid="image-delete">${icon("trash")}<span>{{ t('Delete') }}</span></button>
       </div>
     </div>
     <span class="o-vh" role="status">{{ spoken }}</span>
   </div>`,
-  data: () => ({ view: { scale: 1, fitted: true }, loaded: null, sheet: false, spoken: "" }),
+  data: () => ({ view: { scale: 1, fitted: true }, loaded: null, sheet: false, spoken: "", isNarrow: narrow.matches }),
   computed: {
     t() {
       return this.words.t;
@@ -113,7 +114,10 @@ export default {
     index: "preload",
   },
   mounted() {
-    this.returnTo = document.activeElement;
+    this.onKey = (event) => this.key(event);
+    document.addEventListener("keydown", this.onKey);
+    this.onNarrow = () => (this.isNarrow = narrow.matches);
+    narrow.addEventListener("change", this.onNarrow);
     this.zoom = new Zoom({
       stage: this.$refs.stage,
       frame: this.$refs.frame,
@@ -128,9 +132,10 @@ export default {
   },
   beforeUnmount() {
     this.zoom.close();
+    document.removeEventListener("keydown", this.onKey);
+    narrow.removeEventListener("change", this.onNarrow);
   },
   methods: {
-    narrow: () => innerWidth < 768,
     present() {
       if (!this.image) return;
       this.zoom.show(this.image.width, this.image.height);
@@ -158,17 +163,17 @@ export default {
       else this.zoom.fit();
     },
     toggleDetails() {
-      if (this.narrow()) this.sheet = !this.sheet;
+      if (this.isNarrow) this.sheet = !this.sheet;
       else this.$emit("details", !this.details);
     },
     async copyPrompt() {
-      if (this.$refs.details && this.details && !this.narrow()) this.$refs.details.copyPrompt();
+      if (this.$refs.details) this.$refs.details.copyPrompt();
       else await copyText(this.image.prompt);
       this.spoken = "";
       this.$nextTick(() => (this.spoken = this.t("Copied")));
     },
     key(event) {
-      event.stopPropagation();
+      if (event.defaultPrevented || document.querySelector(".q-dialog, .q-menu")) return undefined;
       if (event.key === "Tab") return this.trap(event);
       if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
       const act = this.keys()[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -196,7 +201,7 @@ export default {
         1: () => this.zoom.to(1),
         c: this.copyPrompt,
         d: () => this.$refs.download?.click(),
-        u: () => this.$refs.dialog.querySelector("a[href*='part=all']").click(),
+        u: () => this.$refs.dialog.querySelector("a[href*='part=all']")?.click(),
         Delete: () => this.$emit("remove"),
       };
     },
@@ -205,6 +210,7 @@ export default {
       const all = [...this.$refs.dialog.querySelectorAll("button, a[href]")].filter(
         (one) => one.tabIndex >= 0 && one.offsetParent !== null,
       );
+      if (document.activeElement.closest(".o-toast")) return;
       const inside = all.indexOf(document.activeElement);
       const edge = event.shiftKey ? 0 : all.length - 1;
       if (inside >= 0 && inside !== edge) return;

@@ -1,0 +1,185 @@
+"""The database at start: made, brought up to date, kept a copy of, or refused."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from app.errors import StorageError
+from data.database import open_database
+from data.tables import metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+NEXT_REVISION = '''
+"""A column more, as a later version may add."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add it."""
+    op.add_column("setting", sa.Column("hint", sa.Text, nullable=True))
+'''
+OPEN = """
+import asyncio, sys
+from pathlib import Path
+from data.database import open_database
+
+async def start():
+    async with open_database(Path(sys.argv[1])):
+        pass
+
+asyncio.run(start())
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the database is, in a folder that is not there yet."""
+    return tmp_path / "home" / "orchestrator.db"
+
+
+async def start(path: Path) -> None:
+    """Open the database as the app does, and close it."""
+    async with open_database(path):
+        pass
+
+
+def rows(path: Path, statement: str) -> list[Any]:
+    """What the file says."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def change(path: Path, statement: str) -> None:
+    """Write into the file."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+async def test_a_fresh_database_gets_the_newest_schema_and_no_copy(path: Path) -> None:
+    await start(path)
+
+    tables = {name for (name,) in rows(path, "SELECT name FROM sqlite_master")}
+    assert set(metadata.tables) | {"image_text"} <= tables
+    assert [each.name for each in path.parent.glob("*before-upgrade*")] == []
+
+
+async def test_a_second_start_changes_nothing(path: Path) -> None:
+    await start(path)
+    change(path, "INSERT INTO setting VALUES ('paused', 'true')")
+    schema = rows(path, "SELECT sql FROM sqlite_master ORDER BY name")
+
+    await start(path)
+
+    assert rows(path, "SELECT name, value FROM setting") == [("paused", "true")]
+    assert rows(path, "SELECT sql FROM sqlite_master ORDER BY name") == schema
+    assert [each.name for each in path.parent.glob("*before-upgrade*")] == []
+
+
+async def test_the_migrated_schema_is_that_of_the_tables(path: Path) -> None:
+    await start(path)
+    engine = create_engine(f"sqlite:///{path}")
+
+    def ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
+        return kind != "table" or not str(name).startswith("image_text")
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": ours, "compare_type": True}
+        )
+        differences = compare_metadata(context, metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+async def test_the_database_is_safe_against_a_crash_and_checks_its_keys(path: Path) -> None:
+    async with open_database(path) as database, database.write() as connection:
+        settings = {
+            name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }
+
+
+async def test_readers_cannot_write(path: Path) -> None:
+    async with open_database(path) as database:
+        with pytest.raises(StorageError, match="readonly"):
+            async with database.read() as connection:
+                await connection.exec_driver_sql("DELETE FROM setting")
+
+
+async def test_a_copy_is_kept_before_an_older_database_is_upgraded(
+    path: Path, tmp_path: Path
+) -> None:
+    await start(path)
+    change(path, "INSERT INTO setting VALUES ('paused', 'true')")
+    (head,) = rows(path, "SELECT version_num FROM alembic_version")[0]
+    later = tmp_path / "later"
+    shutil.copytree(ROOT / "data", later / "data", ignore=shutil.ignore_patterns("__pycache__"))
+    revision = later / "data/migrations/versions/r0002_next.py"
+    revision.write_text(NEXT_REVISION.format(head=head).replace("0002", f"after_{head}"))
+
+    subprocess.run(
+        [sys.executable, "-c", OPEN, path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(later), str(ROOT)])},
+        cwd=later,
+        check=True,
+        timeout=60,
+    )
+
+    copy = path.with_name(f"orchestrator.before-upgrade-from-{head}.db")
+    assert rows(copy, "SELECT * FROM setting") == [("paused", "true")]
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [(head,)]
+    assert rows(path, "SELECT * FROM setting") == [("paused", "true", None)]
+    assert rows(path, "SELECT version_num FROM alembic_version") == [(f"after_{head}",)]
+
+
+async def test_a_database_of_a_newer_version_is_refused_untouched(path: Path) -> None:
+    await start(path)
+    change(path, "UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(StorageError, match="newer version") as caught:
+        await start(path)
+
+    assert "ORCHESTRATOR_HOME" in caught.value.fix
+    assert rows(path, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+async def test_a_file_that_is_no_database_is_refused_untouched(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"this is a letter to my aunt" * 100)
+
+    with pytest.raises(StorageError, match="not a database"):
+        await start(path)
+
+    assert path.read_bytes() == b"this is a letter to my aunt" * 100
+
+
+async def test_a_database_in_a_place_that_is_no_folder_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "home").write_bytes(b"")
+
+    with pytest.raises(StorageError, match="home"):
+        await start(tmp_path / "home" / "orchestrator.db")
