@@ -279,7 +279,10 @@ def _mount_pages(api: FastAPI, services: Services) -> None:
     from nicegui import ui
 
     from components import theme
+    from pages.login import login_routes
     from pages.shell import build_root
+
+    api.router.routes.extend(login_routes(services.access))
 
     ui.run_with(
         api,

@@ -51,6 +51,11 @@ class AccessService:
         self._sessions: dict[str, Session] = {}
 
     @property
+    def cookie_age_s(self) -> int:
+        """How long a session lasts, in seconds."""
+        return round(self._lifetime.total_seconds())
+
+    @property
     def required(self) -> bool:
         """Whether one must log in at all."""
         return self._token is not None

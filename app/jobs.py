@@ -1,5 +1,6 @@
 """What people do with jobs: submit, run, cancel, retry, reorder, clear."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -57,6 +58,7 @@ class JobService:
         self._clock = clock
         self._retry = retry
         self._submissions = submissions
+        self._ranking = asyncio.Lock()  # two at once would take the same rank
 
     async def submit(self, submission: Submission, *, client: str = "") -> list[Job]:
         """Make the jobs of one submission: on disk, and waiting, when this returns.
@@ -93,10 +95,11 @@ class JobService:
     ) -> list[Job]:
         self._submissions.take(client)
         self._require_known(submission.backend)
-        jobs = self._jobs_of(submission, await self._store.last_rank())
         held = " and held" if submission.hold else ""
         note = f"Submitted for {submission.backend}{held}"
-        await self._ledger.add(jobs, note=note, receipt=receipt)
+        async with self._ranking:
+            jobs = self._jobs_of(submission, await self._store.last_rank())
+            await self._ledger.add(jobs, note=note, receipt=receipt)
         return jobs
 
     async def get(self, job_id: UUID) -> Job:
@@ -158,7 +161,7 @@ class JobService:
             ConflictError: it neither failed nor was cancelled.
         """
         now = self._clock.now()
-        rank = ranks_after(await self._store.last_rank(), count=1)[0]
+        rank = ""
 
         def step(job: Job) -> JobChange:
             retryable = job.state in (JobState.FAILED, JobState.CANCELLED)
@@ -177,7 +180,9 @@ class JobService:
             )
             return JobChange(job=again, note="Retried")
 
-        return await self._ledger.change(job_id, step)
+        async with self._ranking:
+            rank = ranks_after(await self._store.last_rank(), count=1)[0]
+            return await self._ledger.change(job_id, step)
 
     async def move(
         self,
@@ -197,14 +202,17 @@ class JobService:
         given = [each for each in (before, after, priority) if each is not None]
         if len(given) != 1:
             raise InvalidRequestError("before", "Give exactly one of before, after and priority.")
-        rank, level = await self._destination(job_id, before or after, before is not None, priority)
+        rank, level = "", 0
 
         def step(job: Job) -> JobChange:
             _require(job, job.state in (JobState.QUEUED, JobState.CREATED), "does not wait")
             moved = job.changed(rank=rank, priority=level)
             return JobChange(job=moved, note="Moved in the queue", event="job.moved")
 
-        return await self._ledger.change(job_id, step)
+        other = before or after
+        async with self._ranking:
+            rank, level = await self._destination(job_id, other, before is not None, priority)
+            return await self._ledger.change(job_id, step)
 
     async def remove(self, job_id: UUID) -> None:
         """Take a finished job off the list; its images stay.

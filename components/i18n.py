@@ -15,6 +15,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from nicegui import Client, ui
 
+from app.said import Said
+
 DEFAULT = "en"
 LANGUAGES = {"en": "English", "ru": "Русский"}
 PLURAL_FORMS = {"en": ("one", "other"), "ru": ("one", "few", "many")}
@@ -74,8 +76,21 @@ def current_language() -> str:
 
 def tr(message: str, **params: Any) -> str:
     """The message in the current language, with `{name}` filled in from the parameters."""
-    text = _translations(current_language()).gettext(message)
+    return tr_in(current_language(), message, **params)
+
+
+def tr_in(language: str, message: str, **params: Any) -> str:
+    """The message in that language."""
+    text = _translations(language).gettext(message)
     return text.format(**params) if params else text
+
+
+def say(sentence: str) -> str:
+    """A sentence of the core (`app.said`) in the current language; other text as it is."""
+    if not isinstance(sentence, Said):
+        return sentence
+    params = {k: say(v) if isinstance(v, Said) else v for k, v in sentence.params.items()}
+    return tr(sentence.template, **params)
 
 
 def trn(singular: str, plural: str, n: int, **params: Any) -> str:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from nicegui import background_tasks, ui
 from nicegui.page_arguments import RouteMatch
 
+from app.access import AccessService
 from components.i18n import tr
 from components.theme import icon
 
@@ -50,7 +51,16 @@ class AppPages(ui.sub_pages):
         # "/" matches every path that nothing else does; its page must not even start then.
         if match.remaining_path:
             return False
+        if not self._may_enter():
+            ui.navigate.to("/login")
+            return True
         return super()._render_page(match)
+
+    def _may_enter(self) -> bool:
+        # Moving between pages is no request, so the gate before the server never sees it.
+        session_id = getattr(ui.context.client.request.state, "session_id", None)
+        access: AccessService = self._data["services"].access
+        return not access.required or session_id is None or access.is_open(session_id)
 
     def _render_404(self) -> None:
         ui.page_title(f"{tr('Not found')} – Orchestrator")

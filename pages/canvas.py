@@ -1,6 +1,6 @@
 """The gallery page: every picture ever made, found by words, backend and date."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from nicegui import ui
 
 from app.errors import InvalidRequestError, OrchestratorError, StorageError
 from app.events import Event, ImageAdded, ImageDeleted, ImageRestored
+from app.gallery import GalleryService
 from app.ports import ImageFilter
 from app.services import Services
 from components import notify
@@ -16,7 +17,7 @@ from components.i18n import tr, trn
 from components.image_grid import ImageGrid, Removal
 from components.scope import Scope
 
-PAGE = 500  # pictures read at once while a large selection is resolved
+BATCH = 500  # pictures deleted or restored at once
 
 SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("/", "Search"),
@@ -80,42 +81,41 @@ async def _refresh(grid: ImageGrid) -> None:
 
 async def _remove(services: Services, grid: ImageGrid, removal: Removal) -> None:
     """Move the pictures to the trash and offer to take it back."""
-    gallery = services.gallery
+    gone: list[UUID] = []
     try:
-        ids = [image_id async for image_id in removed_ids(services, removal)]
-        gone = await gallery.delete(ids)
+        async for batch in removed_ids(services.gallery, removal):
+            gone += await services.gallery.delete(batch)
     except OrchestratorError as exc:
-        grid.send_stay()
         notify.show_error(exc)
-        return
     if not gone:
         grid.send_stay()
         return
     text = trn("{n} image moved to trash", "{n} images moved to trash", len(gone))
-    notify.show_undo(text, lambda: gallery.restore(gone))
+    notify.show_undo(text, lambda: _restore(services.gallery, gone))
 
 
-async def removed_ids(services: Services, removal: Removal) -> AsyncIterator[UUID]:
-    """The pictures a removal means, newest first.
+async def _restore(gallery: GalleryService, image_ids: Sequence[UUID]) -> None:
+    for start in range(0, len(image_ids), BATCH):
+        await gallery.restore(image_ids[start : start + BATCH])
+
+
+async def removed_ids(gallery: GalleryService, removal: Removal) -> AsyncIterator[list[UUID]]:
+    """The pictures a removal means, newest first, in batches that leave others room to work.
 
     Raises:
         InvalidRequestError: its filter is not one of ours.
     """
-    for image_id in removal.ids:
-        yield image_id
+    if removal.ids:
+        yield list(removal.ids)
     wanted = image_filter(removal.filter)
     for low, high in reversed(removal.ranges):
-        cursor = high
-        while True:
-            images, cursor = await services.gallery.page(wanted, limit=PAGE, cursor=cursor)
-            for image in images:
-                if low is not None and image.cursor < low:
-                    break
-                yield image.id
-            else:
-                if cursor is not None:
-                    continue
-            break
+        more, cursor = True, high
+        while more:
+            images, cursor = await gallery.page(wanted, limit=BATCH, cursor=cursor)
+            batch = [image.id for image in images if low is None or image.cursor >= low]
+            more = cursor is not None and len(batch) == len(images)
+            if batch:
+                yield batch
 
 
 def image_filter(params: Mapping[str, str]) -> ImageFilter:

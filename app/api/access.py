@@ -48,7 +48,7 @@ async def login(here: Here, request: Request, response: Response, given: Login) 
     """Log in: sets the session cookie. Tries are limited."""
     label = request.headers.get("user-agent", "")
     cookie = await here.access.login(given.token, client=client_of(request), label=label)
-    set_cookie(response, cookie, secure=request.url.scheme == "https")
+    set_cookie(response, request, cookie, max_age_s=here.access.cookie_age_s)
 
 
 @router.post("/logout", status_code=204, responses=responses(401))
@@ -108,10 +108,11 @@ def client_of(connection: HTTPConnection) -> str:
     return str(session_id or (connection.client.host if connection.client else "unknown"))
 
 
-def set_cookie(response: Response, cookie: str, *, secure: bool) -> None:
+def set_cookie(response: Response, request: Request, cookie: str, *, max_age_s: int) -> None:
     """Hand the browser its session."""
+    secure = request.url.scheme == "https"
     response.set_cookie(
-        COOKIE, cookie, max_age=14 * 86_400, httponly=True, samesite="strict", secure=secure
+        COOKIE, cookie, max_age=max_age_s, httponly=True, samesite="strict", secure=secure
     )
 
 

@@ -26,6 +26,7 @@ router = APIRouter(prefix="/api", tags=["events"])
 
 _REPLAY_PAGE = 500
 _KEEP_ALIVE_S = 15
+_LONGEST_ID = 20  # digits; SQLite's numbers have 19
 _Topics = frozenset[str]
 
 
@@ -43,7 +44,8 @@ async def events(
 ) -> EventSourceResponse:
     """A stream of events. A `reset` event means: some are gone, read the state again."""
     wanted = frozenset(topics.split(",")) if topics else frozenset[str]()
-    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
+    given = last_event_id or ""
+    after = int(given) if given.isdecimal() and len(given) < _LONGEST_ID else None
     return EventSourceResponse(_stream(here, wanted, after), ping=_KEEP_ALIVE_S)
 
 

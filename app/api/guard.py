@@ -6,6 +6,7 @@ WebSockets too. A foreign Host means DNS rebinding; a foreign Origin, another si
 
 import ipaddress
 import json
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -83,18 +84,21 @@ class Guard:
 
     async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
-        started = False
+        started = too_large = False
 
         async def counted() -> Message:
-            nonlocal received
+            nonlocal received, too_large
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_body_bytes:
+                too_large = True
                 raise BodyTooLargeError
             return message
 
         async def noticing(message: Message) -> None:
             nonlocal started
+            if too_large and not started:
+                return  # the app says only that it could not parse the body
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
@@ -105,12 +109,11 @@ class Guard:
         if scope["type"] == "websocket":
             await self.app(scope, receive, send)
             return
-        try:
+        with suppress(BodyTooLargeError):
             await self.app(scope, counted, noticing)
-        except BodyTooLargeError:
-            if not started:
-                detail = f"The body is over {self._max_body_bytes} bytes."
-                await _refuse(scope, receive, send, 413, detail)
+        if too_large and not started:
+            detail = f"The body is over {self._max_body_bytes} bytes."
+            await _refuse(scope, receive, send, 413, detail)
 
 
 def _is_address(name: str) -> bool:

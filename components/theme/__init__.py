@@ -7,7 +7,7 @@ from nicegui import ui
 
 from components.theme.icons import icon, sprite, svg
 
-__all__ = ["FAVICON", "dress", "icon", "install", "quasar_value", "svg"]
+__all__ = ["FAVICON", "dress", "icon", "install", "quasar_value", "svg", "tokens"]
 
 _HERE = Path(__file__).parent
 FAVICON = _HERE / "favicon.svg"
@@ -33,6 +33,11 @@ def dress(*, theme: str, language: str) -> ui.dark_mode:
         f"document.documentElement.lang = {json.dumps(language)};</script>"
     )
     return ui.dark_mode(quasar_value(theme))
+
+
+def tokens() -> str:
+    """The design tokens alone, for a page that is not NiceGUI's."""
+    return (_HERE / "tokens.css").read_text(encoding="utf-8")
 
 
 def quasar_value(theme: str) -> bool | None:
