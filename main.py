@@ -54,6 +54,7 @@ log = logging.getLogger("orchestrator")
 _MAX_BODY_BYTES = 10 * 2**20
 _LOG_FILE_BYTES = 10 * 2**20
 _LOG_FILES = 3
+_BACKLOG = 512
 _LOGIN_TRIES = 10  # a minute
 
 
@@ -246,14 +247,21 @@ async def serve(settings: Settings, *, open_browser: bool) -> None:
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # Named TCP, unlike socket.create_server's: asyncio then sends small answers without delay.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((settings.host, settings.port), family=family)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
     except OSError as exc:
+        listener.close()
         raise StartError(
             f"Cannot listen on {settings.host}, port {settings.port}: {exc.strerror or exc}. "
             "Is it running already? Another port: --port, ORCHESTRATOR_PORT or `port` in "
             "config.yaml."
         ) from exc
+    return listener
 
 
 def guarded(api: FastAPI, services: Services) -> Guard:

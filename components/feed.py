@@ -79,20 +79,22 @@ class ClientFeed:
         self._wake.set()
 
     async def _flush(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if not self._client.has_socket_connection:
-                self._batch, self._stale = {}, True
-                continue
-            batch, self._batch = self._batch, {}
-            if sum(map(len, batch.values())) > MAX_KEYS:
-                self._stale = True
-            if self._stale:
-                await self._send_snapshot()
-            elif batch:
-                self._send(batch)
-            await self._pause(INTERVAL_S if self.visible else HIDDEN_INTERVAL_S)
+        with self._client:  # so that what is sent is in the language of this page
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                if not self._client.has_socket_connection:
+                    self._batch, self._stale = {}, True
+                    continue
+                await self._send_what_there_is()
+                await self._pause(INTERVAL_S if self.visible else HIDDEN_INTERVAL_S)
+
+    async def _send_what_there_is(self) -> None:
+        batch, self._batch = self._batch, {}
+        if self._stale or sum(map(len, batch.values())) > MAX_KEYS:
+            await self._send_snapshot()
+        elif batch:
+            self._send(batch)
 
     async def _send_snapshot(self) -> None:
         self._stale = False

@@ -9,7 +9,7 @@ from nicegui.events import GenericEventArguments
 
 from app.errors import OrchestratorError
 from components import modules as _modules  # noqa: F401  (registers what toast.js imports)
-from components.i18n import texts, tr
+from components.i18n import say, texts, tr
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def show_error(error: Exception) -> None:
     An error that is not ours is logged, and the message only says where to look.
     """
     if isinstance(error, OrchestratorError):
-        text = f"{error.message} {error.fix}".strip()
+        text = f"{say(error.message)} {say(error.fix)}".strip()
     else:
         number = uuid4().hex[:8]
         log.error("Unexpected error in a page (%s)", number, exc_info=error)

@@ -9,6 +9,7 @@ from app.services import Services
 from components import generation_form as form
 from components import live_preview, notify, queue_board, recent_results, theme
 from components.frame import Frame, choose_language
+from components.image_grid import SHEETS
 from components.scope import AppPages
 from pages import canvas, dashboard
 
@@ -24,7 +25,12 @@ SHORTCUTS = (
 def build_root(services: Services) -> Callable[[], None]:
     """The builder of the page, for `ui.run_with(api, root=…)`."""
     theme.install(
-        form.SHEET, queue_board.SHEET, live_preview.SHEET, recent_results.SHEET, dashboard.SHEET
+        form.SHEET,
+        queue_board.SHEET,
+        live_preview.SHEET,
+        recent_results.SHEET,
+        dashboard.SHEET,
+        *SHEETS,
     )
     return partial(_root, services)
 

@@ -32,7 +32,7 @@ from components.generation_form.fields import (
     text_area,
 )
 from components.generation_form.values import SIZES, FormValues, mistakes
-from components.i18n import tr, trn
+from components.i18n import say, tr, trn
 from components.preferences import preferences
 
 SHEET = Path(__file__).with_name("generation_form.css")
@@ -93,7 +93,7 @@ class GenerationForm:
             self._complain(mistakes(exc))
         except InvalidRequestError as exc:
             name = exc.field.rsplit(".", 1)[-1]
-            self._complain({name: f"{exc.message} {exc.fix}".strip()})
+            self._complain({name: f"{say(exc.message)} {say(exc.fix)}".strip()})
         except OrchestratorError as exc:
             notify.show_error(exc)
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.fleet import Fleet
 from app.models import AUTO, DEMO
 from app.views import BackendView
-from components.i18n import tr
+from components.i18n import say, tr
 
 _FALLBACK_SAMPLERS = ("euler",)
 _FALLBACK_SCHEDULERS = ("normal",)
@@ -82,7 +82,7 @@ def _auto(views: list[BackendView]) -> Choice:
 def _comfyui(view: BackendView) -> Choice:
     facts = [view.gpu_name, f"ComfyUI {view.comfy_version}" if view.comfy_version else None]
     ready = " · ".join(fact for fact in facts if fact) or tr("Online")
-    state = ready if view.online else view.last_error or tr("Offline. Jobs wait until it is back.")
+    state = ready if view.online else say(view.last_error or "") or tr("Offline. Jobs wait until it is back.")
     return Choice(id=view.id, name=view.name, online=view.online, state=state)
 
 

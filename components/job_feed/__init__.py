@@ -23,6 +23,7 @@ from app.services import Services
 from app.views import JobView, ProgressView, to_json
 from components import modules as _modules  # noqa: F401  (registers what job_feed.js imports)
 from components.feed import Batch, ClientFeed
+from components.i18n import say
 
 MAX_WAITING = 200
 """How many waiting jobs a page is told of; the others are only counted."""
@@ -55,7 +56,7 @@ class JobFeed(ui.element, component="job_feed.js"):
         self.feed.visible = bool(event.args)
 
     async def _snapshot(self) -> None:
-        board = await self._services.jobs.board(finished=MAX_FINISHED)
+        board = await self._services.jobs.board(finished=MAX_FINISHED, say=say)
         waiting = [job for job in board.jobs if job.status is JobState.QUEUED]
         dropped = {job.id for job in waiting[MAX_WAITING:]}
         jobs = [job for job in board.jobs if job.id not in dropped]
@@ -78,7 +79,7 @@ class JobFeed(ui.element, component="job_feed.js"):
     def _fold(self, event: Event, batch: Batch) -> None:
         match event:
             case JobChanged():
-                view = self._services.jobs.view(event.job, event.images)
+                view = self._services.jobs.view(event.job, event.images, say=say)
                 _merge(batch, str(event.job.id), self._job(view))
                 batch.setdefault("figures", {})
             case JobProgressed():
@@ -87,7 +88,7 @@ class JobFeed(ui.element, component="job_feed.js"):
                 _merge(batch, str(event.job_id), patch)
             case JobReasonsChanged():
                 for job_id, reason in event.reasons.items():
-                    _merge(batch, str(job_id), {"reason": reason})
+                    _merge(batch, str(job_id), {"reason": reason and say(reason)})
             case JobRemoved():
                 batch.setdefault("jobs", {})[str(event.job_id)] = {"removed": True}
             case QueuePaused():

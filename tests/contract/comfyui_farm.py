@@ -28,7 +28,7 @@ LIMIT_S = 20
 STEPS = 5
 REQUEST = GenerationRequest(target="gpu-1", prompt="a red fox", width=64, height=64, steps=STEPS)
 FAST = Timeouts(
-    connect_s=2, request_s=5, check_s=0.2, reconnect_max_s=0.3, ping_s=5, lost_confirm_s=0.1
+    connect_s=2, request_s=5, check_s=0.2, reconnect_max_s=0.3, ping_s=0.5, lost_confirm_s=0.1
 )
 
 
@@ -48,6 +48,17 @@ class LosingAnswers(httpx.AsyncHTTPTransport):
             await response.aclose()
             raise httpx.ReadTimeout("", request=request)
         return response
+
+
+class Hanging(httpx.AsyncHTTPTransport):
+    """Lets nothing through while `hangs`; the WebSocket is not concerned."""
+
+    hangs = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.hangs:
+            raise httpx.ReadTimeout("", request=request)
+        return await super().handle_async_request(request)
 
 
 @dataclass

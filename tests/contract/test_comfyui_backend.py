@@ -27,6 +27,7 @@ from tests.contract.comfyui_farm import (
     REQUEST,
     STEPS,
     Farm,
+    Hanging,
     Watched,
     fetched,
     finish,
@@ -239,3 +240,18 @@ async def test_a_backend_that_is_away_says_why_and_gets_no_prompt() -> None:
     assert status.last_error == (
         f"Backend 'gpu-1' at {url} does not answer: connection refused. Is ComfyUI running?"
     )
+
+
+async def test_a_server_that_hangs_behind_an_open_socket_goes_offline_and_comes_back(
+    farm: Farm,
+) -> None:
+    transport = Hanging()
+    watched = await farm.connected(transport=transport)
+
+    transport.hangs = True
+    away = await watched.until(lambda status: not status.online)
+    transport.hangs = False
+    back = await watched.until(lambda status: status.online)
+
+    assert "no answer in time" in str(away.last_error)
+    assert back.last_error is None

@@ -51,6 +51,8 @@ class FakePrompt:
     interrupts: int = 0
     fetched: int = 0
     opened: int = 0
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    fetching: asyncio.Event = field(default_factory=asyncio.Event)
     events: asyncio.Queue[RunEvent] = field(default_factory=asyncio.Queue[RunEvent])
 
     @property
@@ -147,6 +149,7 @@ class FakeRun:
             self._backend.before_submit(self._prompt.attempt)
         await _play(self._backend.on_submit)
         self._prompt.requests.append(request)
+        self._prompt.sent.set()
         if self._backend.automatic:
             self._prompt.succeed()
 
@@ -167,6 +170,7 @@ class FakeRun:
     async def fetch(self, output: Output) -> AsyncGenerator[bytes]:
         """The picture in two pieces."""
         self._prompt.fetched += 1
+        self._prompt.fetching.set()
         data = output.locator["data"]
         yield data[:100]
         await _play(self._backend.on_fetch)

@@ -20,13 +20,11 @@ from app.models import Image
 from app.ports import ImageFilter
 from app.services import Services
 from components.feed import Batch
-from components.i18n import catalog
 from components.image_grid import ImageGrid, Removal
-from components.image_grid.words import MESSAGES
 from components.notify import Toast
 from data.files import PictureFiles
 from data.memory import MemoryImageStore, MemoryLog
-from pages.canvas import BATCH, SHORTCUTS, fold, image_filter, removed_ids
+from pages.canvas import BATCH, fold, image_filter, removed_ids
 from pages.shell import build_root
 from tests.support.fakes import LIMIT_S, FakeBackend, FakeClock, info
 from tests.support.running import running
@@ -36,24 +34,28 @@ LOGGED = LoggedEvent(seq=1, at=NOW, type="image.deleted", subject="")
 
 
 @pytest.fixture
-async def services(home: Path) -> AsyncIterator[Services]:
-    """The running core, with a gallery in memory that tests can fill."""
-    clock = FakeClock()
+def store() -> MemoryImageStore:
+    """The pictures of the gallery."""
+    return MemoryImageStore(log=MemoryLog(clock=FakeClock()))
+
+
+@pytest.fixture
+async def services(home: Path, store: MemoryImageStore) -> AsyncIterator[Services]:
+    """The running core, with the gallery on that store."""
     async with running(home, FakeBackend(info())) as core:
         gallery = GalleryService(
-            store=MemoryImageStore(log=MemoryLog(clock=clock)),
+            store=store,
             jobs=core.event_log,
             files=PictureFiles(outputs=home / "outputs", thumbnails=home / "thumbnails"),
             fleet=core.fleet,
             bus=core.bus,
-            clock=clock,
+            clock=FakeClock(),
         )
         yield replace(core, gallery=gallery)
 
 
-async def fill(services: Services, images: Sequence[Image]) -> list[UUID]:
+async def fill(store: MemoryImageStore, images: Sequence[Image]) -> list[UUID]:
     """Put pictures into the gallery; their ids, newest first."""
-    store = services.gallery._store
     for image in images:
         assert await store.add_found(image)
     return [image.id for image in reversed(images)]
@@ -98,8 +100,10 @@ def test_a_removal_that_makes_no_sense_is_refused(args: dict[str, Any]) -> None:
         Removal.of(args)
 
 
-async def test_a_range_includes_its_oldest_and_excludes_its_upper_edge(services: Services) -> None:
-    ids = await fill(services, [an_image(minute=minute) for minute in range(6)])
+async def test_a_range_includes_its_oldest_and_excludes_its_upper_edge(
+    services: Services, store: MemoryImageStore
+) -> None:
+    ids = await fill(store, [an_image(minute=minute) for minute in range(6)])
     keys = [image.cursor for image in (await services.gallery.page(ImageFilter(), limit=6))[0]]
 
     found = await resolved(services.gallery, Removal(ranges=((keys[3], keys[0]),)))
@@ -107,8 +111,10 @@ async def test_a_range_includes_its_oldest_and_excludes_its_upper_edge(services:
     assert found == ids[1:4]
 
 
-async def test_ranges_apart_leave_what_lies_between(services: Services) -> None:
-    ids = await fill(services, [an_image(minute=minute) for minute in range(5)])
+async def test_ranges_apart_leave_what_lies_between(
+    services: Services, store: MemoryImageStore
+) -> None:
+    ids = await fill(store, [an_image(minute=minute) for minute in range(5)])
     keys = [image.cursor for image in (await services.gallery.page(ImageFilter(), limit=5))[0]]
 
     ranges = ((keys[4], keys[3]), (keys[0], keys[0] + 1))
@@ -117,9 +123,11 @@ async def test_ranges_apart_leave_what_lies_between(services: Services) -> None:
     assert found == [ids[0], ids[4]]
 
 
-async def test_all_that_match_is_one_open_range_read_in_batches(services: Services) -> None:
+async def test_all_that_match_is_one_open_range_read_in_batches(
+    services: Services, store: MemoryImageStore
+) -> None:
     foxes = [an_image("a red fox") for _ in range(BATCH + 3)]
-    await fill(services, [*foxes, an_image("a blue whale")])
+    await fill(store, [*foxes, an_image("a blue whale")])
 
     removal = Removal(ranges=((None, None),), filter={"q": "fox"})
     batches = [batch async for batch in removed_ids(services.gallery, removal)]
@@ -171,8 +179,10 @@ async def test_the_page_shows_one_gallery_whatever_picture_is_named(
         assert [each["id"] for each in next(iter(grids)).props["backends"]] == ["gpu-1"]
 
 
-async def test_deleted_pictures_come_back_by_undo(services: Services) -> None:
-    ids = await fill(services, [an_image(minute=minute) for minute in range(3)])
+async def test_deleted_pictures_come_back_by_undo(
+    services: Services, store: MemoryImageStore
+) -> None:
+    ids = await fill(store, [an_image(minute=minute) for minute in range(3)])
     gone: list[Event] = []
     with services.bus.subscribe() as inbox:
         async with browsing(services, "/canvas") as user:
@@ -192,8 +202,10 @@ async def test_deleted_pictures_come_back_by_undo(services: Services) -> None:
     assert await living(services.gallery) == ids
 
 
-async def test_deleting_what_is_gone_already_offers_no_undo(services: Services) -> None:
-    ids = await fill(services, [an_image()])
+async def test_deleting_what_is_gone_already_offers_no_undo(
+    services: Services, store: MemoryImageStore
+) -> None:
+    ids = await fill(store, [an_image()])
     await services.gallery.delete(ids)
 
     async with browsing(services, "/canvas") as user:
@@ -204,13 +216,3 @@ async def test_deleting_what_is_gone_already_offers_no_undo(services: Services) 
         await until(lambda: told)
 
         assert next(iter(user.find(Toast).elements))._undo is None
-
-
-def test_every_word_of_the_gallery_has_a_russian_translation() -> None:
-    known = catalog("ru")
-    wanted = [message if isinstance(message, str) else message[0] for message in MESSAGES]
-    wanted += [description for _, description in SHORTCUTS]
-
-    missing = [text for text in wanted if not (known.get(text) and known[text].string)]
-
-    assert missing == []

@@ -27,7 +27,9 @@ def _ridge(c: Canvas, name: str) -> Plane:
     """The outline of a ridge for each column, 0..1, with peaks sharper than its valleys."""
     broad = 1 - np.minimum(np.abs(c.line(f"{name}/broad", beta=1.25, low=0.55)) * 0.62, 1.4)
     fine = c.line(f"{name}/fine", beta=1.25, low=3.0)
-    return plane(np.clip(0.16 + 0.8 * broad + 0.075 * fine, 0, 1.15))
+    height = 0.16 + 0.8 * broad + 0.075 * fine
+    floor = np.logaddexp(0, 6 * height) / 6  # a soft floor: a hard one would cut valleys flat
+    return plane(np.minimum(floor, 1.15))
 
 
 def _trees(c: Canvas, name: str, *, count: float, low: float, high: float) -> Plane:
