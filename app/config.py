@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
+import yaml
 from pydantic import (
     AnyHttpUrl,
     BaseModel,
@@ -17,8 +18,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -130,13 +131,13 @@ class Settings(BaseSettings):
 
     home: Path = Path("var")
     """The one folder that everything written at run time lives under."""
+    auth_token: SecretStr | None = None
+    """Whoever has it may come in; needed to listen beyond loopback. At least 16 characters."""
     host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=0, le=65_535)
     """0 takes any free port."""
     outputs: Path | None = None
     """Where finished pictures are kept; `<home>/outputs` unless set."""
-    auth_token: SecretStr | None = None
-    """Whoever has it may come in; needed to listen beyond loopback. At least 16 characters."""
     session_days: int = Field(default=14, ge=1, le=365)
     allowed_hosts: tuple[str, ...] = ()
     """Names, besides localhost and addresses, that this app is reached by."""
@@ -188,22 +189,25 @@ class Settings(BaseSettings):
             raise ValueError(f"the token is shorter than {MIN_TOKEN} characters")
         return value
 
-    @model_validator(mode="after")
-    def _token_beyond_loopback(self) -> "Settings":
-        if self.auth_token is None and not is_loopback(self.host):
+    @field_validator("host")
+    @classmethod
+    def _token_beyond_loopback(cls, value: str, info: ValidationInfo) -> str:
+        # `auth_token` is declared before `host`, so it is known here; missing when it is wrong.
+        if info.data.get("auth_token", "") is None and not is_loopback(value):
             raise ValueError(
-                f"host: '{self.host}' can be reached from other machines; set auth_token "
+                f"'{value}' can be reached from other machines; set auth_token "
                 "(ORCHESTRATOR_AUTH_TOKEN) first, or use 127.0.0.1"
             )
-        return self
+        return value
 
-    @model_validator(mode="after")
-    def _unique_backends(self) -> "Settings":
-        ids = [backend.id for backend in self.backends]
+    @field_validator("backends")
+    @classmethod
+    def _unique_backends(cls, value: tuple[BackendSettings, ...]) -> tuple[BackendSettings, ...]:
+        ids = [backend.id for backend in value]
         twice = sorted({backend_id for backend_id in ids if ids.count(backend_id) > 1})
         if twice:
-            raise ValueError(f"backends: the id {', '.join(twice)} is used more than once")
-        return self
+            raise ValueError(f"the id {', '.join(twice)} is used more than once")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -215,8 +219,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Code (tests) over environment over `.env` over `config.yaml`."""
-        yaml = YamlConfigSettingsSource(settings_cls)
-        return init_settings, env_settings, dotenv_settings, yaml
+        config = YamlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, config
 
 
 def is_loopback(host: str) -> bool:
@@ -240,7 +244,8 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as exc:
         mistakes += [_sentence(error["loc"], error["msg"]) for error in exc.errors()]
-    except (ValueError, OSError) as exc:  # a file that is no YAML, or cannot be read
+    except (ValueError, OSError, yaml.YAMLError) as exc:
+        # a file that is no YAML, or cannot be read
         mistakes.append(f"config.yaml or environment: {exc}")
     else:
         if not mistakes:

@@ -125,14 +125,15 @@ class Runner:
             return
         async with backend.open(attempt) as run:
             if not adopt:
-                refused = await self._submit(run, attempt)
-                if refused is not None:
-                    await self._fail(attempt, refused)
+                sent = await self._submit(run, attempt)
+                if isinstance(sent, BackendError):
+                    await self._fail(attempt, sent)
                     return
+                attempt = sent
             await self._see_through(run, attempt, cancel, backend)
 
-    async def _submit(self, run: Run, attempt: Attempt) -> BackendError | None:
-        """Send the prompt; the error if it certainly does not run."""
+    async def _submit(self, run: Run, attempt: Attempt) -> Attempt | BackendError:
+        """Send the prompt; the attempt as it is then, or why it certainly does not run."""
         job = self._ledger.unfinished.get(attempt.job_id)
         if job is None:
             raise NotFoundError(f"There is no job {attempt.job_id}.")
@@ -142,7 +143,7 @@ class Runner:
             return exc
         except BackendUnreachableError as exc:
             log.warning("Job %s may or may not have been sent: %s", attempt.job_id, exc)
-            return None  # the events of the run find out
+            return attempt  # the events of the run find out
         except BackendError as exc:
             return exc
         accepted = replace(attempt, accepted_at=self._clock.now())
@@ -153,7 +154,7 @@ class Runner:
                 job=job.changed(), attempt=accepted, note=note, event="job.accepted"
             ),
         )
-        return None
+        return accepted
 
     async def _see_through(
         self, run: Run, attempt: Attempt, cancel: asyncio.Event, backend: Backend

@@ -31,6 +31,7 @@ class Choices:
     """What there is to choose from right now."""
 
     def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self._views = {view.id: view for view in fleet.views() if view.enabled}
 
     def backends(self) -> list[Choice]:
@@ -38,7 +39,7 @@ class Choices:
         real = [view for view in self._views.values() if view.kind == "comfyui"]
         demo = [_demo(view) for view in self._views.values() if view.kind == "embedded"]
         auto = [_auto(real)] if real else []
-        return [*demo, *auto, *(_comfyui(view) for view in real)]
+        return [*demo, *auto, *(self._comfyui(view) for view in real)]
 
     def samplers(self, backend: str) -> list[str]:
         """What the backend reports, or something every one has while it is not known."""
@@ -55,6 +56,13 @@ class Choices:
     def checkpoints(self, backend: str) -> list[str]:
         """The models the backend has."""
         return _union(view.models.get("checkpoints", []) for view in self._candidates(backend))
+
+    def _comfyui(self, view: BackendView) -> Choice:
+        facts = [view.gpu_name, f"ComfyUI {view.comfy_version}" if view.comfy_version else None]
+        ready = " · ".join(fact for fact in facts if fact) or tr("Online")
+        why = say(self._fleet.status(view.id).last_error or "")
+        state = ready if view.online else why or tr("Offline. Jobs wait until it is back.")
+        return Choice(id=view.id, name=view.name, online=view.online, state=state)
 
     def _candidates(self, backend: str) -> list[BackendView]:
         if backend == AUTO:
@@ -77,13 +85,6 @@ def _auto(views: list[BackendView]) -> Choice:
     online = [view.name for view in views if view.online]
     state = " · ".join(online) or tr("No backend is online. Jobs wait until one is.")
     return Choice(id=AUTO, name=tr("Any ComfyUI"), online=bool(online), state=state)
-
-
-def _comfyui(view: BackendView) -> Choice:
-    facts = [view.gpu_name, f"ComfyUI {view.comfy_version}" if view.comfy_version else None]
-    ready = " · ".join(fact for fact in facts if fact) or tr("Online")
-    state = ready if view.online else say(view.last_error or "") or tr("Offline. Jobs wait until it is back.")
-    return Choice(id=view.id, name=view.name, online=view.online, state=state)
 
 
 def _union(lists: Iterable[list[str]]) -> list[str]:

@@ -504,6 +504,7 @@ async def test_a_stop_while_fetching_collects_after_the_start(home: Path) -> Non
         prompt.succeed()
         async with asyncio.timeout(LIMIT_S):
             await prompt.fetching.wait()
+    backend.on_fetch.clear()
 
     async with running(home, backend) as services:
         prompt.succeed()
@@ -549,9 +550,8 @@ async def test_a_job_whose_backend_is_gone_after_a_restart_waits_for_people(home
         await until_sent(backend)
 
     async with running(home, other) as services:
-        await until(services, lambda: services.jobs.view(between).reason is not None) if (
-            between := await services.jobs.get(job.id)
-        ) else None
+        between = await services.jobs.get(job.id)
+        await until(services, lambda: reason(services, between) is not None)
         why = reason(services, between)
         await until_job(services, (await submit(services, backend="gpu-2")).id, JobState.DONE)
         await services.jobs.cancel(job.id)

@@ -200,22 +200,16 @@ async def test_a_silent_backend_is_a_reason_until_it_speaks(home: Path) -> None:
     backend = FakeBackend(info())
 
     async with running(home, backend) as services:
-        job = await submit(services)
+        await submit(services)
         prompt = await backend.next_prompt()
+        (job,) = (await services.jobs.page(JobFilter(), limit=1)).items
         heard: list[str | None] = []
         for said in ("GPU-1 does not answer.", None):
             prompt.push(RunSilent(reason=said))
-            await until(
-                services, lambda said=said: reason(services, job_now(services, job)) == said
-            )
-            heard.append(reason(services, job_now(services, job)))
+            await until(services, lambda said=said: reason(services, job) == said)
+            heard.append(reason(services, job))
 
     assert heard == ["GPU-1 does not answer.", None]
-
-
-def job_now(services: Services, job: Job) -> Job:
-    """The job as it is while it is unfinished."""
-    return next(each for each in services.jobs._ledger.unfinished.all() if each.id == job.id)  # pyright: ignore[reportPrivateUsage]
 
 
 async def waiting_line(services: Services) -> list[Job]:

@@ -42,7 +42,7 @@ export default {
       @click="$emit('prefs', { info: !prefs.info })" :title="t('Information (I)')" :aria-label="t('Information (I)')"
       data-testid="gallery-info">${icon("panel")}</button>
   </div>
-  <div class="o-gal-chips">
+  <div class="o-gal-chips" @keydown.esc="closeMenu">
     <button v-for="chip in chips" :key="chip.field" type="button" class="o-chip o-chip-on"
       @click="say(chip.without)" :aria-label="t('Remove filter: {what}', { what: chip.label })"
       :data-testid="'chip-' + chip.field"><span class="o-trunc">{{ chip.label }}</span>${icon("x", "o-i-xs")}</button>
@@ -148,6 +148,11 @@ export default {
     escape(event) {
       if (this.text) this.clearText();
       else event.target.blur();
+    },
+    closeMenu(event) {
+      if (!this.open) return;
+      event.stopPropagation();
+      this.open = null;
     },
     toggle(name) {
       this.open = this.open === name ? null : name;

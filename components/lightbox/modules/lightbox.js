@@ -61,7 +61,7 @@ export default {
       <button v-if="index !== null && index < total - 1" type="button" class="o-lb-arrow o-lb-next" @click="$emit('step', 1)"
         :title="t('Next (→)')" :aria-label="t('Next (→)')" data-testid="lightbox-next">${icon("cr")}</button>
     </div>
-    <div class="o-lb-strip" role="group" :aria-label="t('Neighbours')">
+    <div ref="strip" class="o-lb-strip" role="group" :aria-label="t('Neighbours')">
       <button v-for="one in near" :key="one.index" type="button" :class="{ 'o-lb-here': one.index === index }" tabindex="-1"
         :aria-current="one.index === index ? 'true' : null" :aria-label="one.image?.prompt || t('Image')" @click="$emit('goto', one.index)">
         <img v-if="one.image" :src="one.image.thumbnailUrl" alt="" draggable="false"></button>
@@ -111,7 +111,7 @@ export default {
         this.present();
       },
     },
-    index: "preload",
+    near: { flush: "post", handler: "settle" },
   },
   mounted() {
     this.onKey = (event) => this.key(event);
@@ -128,6 +128,7 @@ export default {
       },
     });
     this.present();
+    this.settle();
     this.$refs.dialog.focus({ preventScroll: true });
   },
   beforeUnmount() {
@@ -143,6 +144,13 @@ export default {
     },
     arrived() {
       this.loaded = this.image?.id ?? null;
+      this.preload();
+    },
+    /** The neighbours are known: the strip has the picture in its middle. */
+    settle() {
+      const { strip } = this.$refs;
+      const here = strip.querySelector(".o-lb-here");
+      if (here) strip.scrollLeft = here.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
       this.preload();
     },
     /** Have the neighbours ready once the picture itself is here. */
