@@ -12,6 +12,7 @@ from components.i18n import LANGUAGES, current_language, negotiate, tr, use_lang
 from components.notify import Toast
 from components.preferences import preferences
 from components.scope import Scope
+from components.session_watch import leave_when_session_ends
 from components.status_bar import StatusBar
 from components.theme import icon
 
@@ -45,6 +46,8 @@ class Frame:
         """Put the frame on the page; what is added inside `with` is the page area."""
         self._dark = theme.dress(theme=self._theme, language=current_language())
         with Scope(classes="o-app") as scope:
+            watch = leave_when_session_ends(self._services, ui.context.client)
+            scope.task(watch, name="session watch")
             with ui.element("a").props('href="#main"').classes("o-skip"):
                 ui.label(tr("Skip to the page"))
             self._header(scope)

@@ -59,12 +59,13 @@ class SqlJobStore:
             if change.attempt is not None:
                 await _put_attempt(connection, change.attempt)
             images = await _insert_images(connection, change.images)
+            # The job last: that is the order in which they are told, and replayed.
             new_events = [
-                _job_event(change.job, at=at, note=change.note, type_=change.event),
                 *(image_event(each, "image.created", at=at) for each in images),
+                _job_event(change.job, at=at, note=change.note, type_=change.event),
             ]
             logged = await log_all(connection, new_events)
-        return Written(logged=logged[0], images=tuple(images), image_events=tuple(logged[1:]))
+        return Written(logged=logged[-1], images=tuple(images), image_events=tuple(logged[:-1]))
 
     async def remove(self, job_ids: Sequence[UUID]) -> list[LoggedEvent]:
         """Delete those of the jobs that are finished; their images stay."""

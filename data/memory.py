@@ -76,11 +76,9 @@ class MemoryJobStore:
         if change.attempt is not None:
             self._attempts[change.attempt.id] = change.attempt
         images = tuple(self._images.put(image) for image in change.images)
-        return Written(
-            logged=self._event(change.job, note=change.note, type_=change.event),
-            images=images,
-            image_events=tuple(self._log.image("image.created", image) for image in images),
-        )
+        image_events = tuple(self._log.image("image.created", image) for image in images)
+        logged = self._event(change.job, note=change.note, type_=change.event)
+        return Written(logged=logged, images=images, image_events=image_events)
 
     async def remove(self, job_ids: Sequence[UUID]) -> list[LoggedEvent]:
         gone = [

@@ -1,11 +1,17 @@
 """The FastAPI app: every router, one shape of errors, JSON 404 below `/api`."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from app.api import access, events, images, jobs, problems, system
 from app.services import Services
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def create_api(services: Services) -> FastAPI:
@@ -24,12 +30,19 @@ def create_api(services: Services) -> FastAPI:
     for family in (jobs, images, system, events, access):
         api.include_router(family.router)
 
-    @api.api_route(
-        "/api/{path:path}",
-        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        include_in_schema=False,
-    )
+    served = list(api.router.routes)
+
+    @api.api_route("/api/{path:path}", methods=list(_METHODS), include_in_schema=False)
     async def unknown(request: Request, path: str) -> Response:  # pyright: ignore[reportUnusedFunction] - registered by the decorator
+        allowed = [each for each in _METHODS if _takes(served, request.scope, method=each)]
+        if allowed:
+            detail = f"/api/{path} does not take {request.method}."
+            raise HTTPException(405, detail, headers={"Allow": ", ".join(allowed)})
         raise HTTPException(404, f"There is no {request.method} /api/{path}.")
 
     return api
+
+
+def _takes(routes: Sequence[BaseRoute], scope: Scope, *, method: str) -> bool:
+    asked = {**scope, "method": method}
+    return any(route.matches(asked)[0] is Match.FULL for route in routes)

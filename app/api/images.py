@@ -116,7 +116,7 @@ async def download(here: Here, chosen: Chosen) -> StreamingResponse:
     archive = _archive(here, images)
     if not archive:
         raise HTTPException(404, "None of these images has a file.")
-    name = f"orchestrator-{len(archive)}-images.zip"
+    name = f"orchestrator-{archive.num_queued()}-images.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_pieces(archive), media_type="application/zip", headers=headers)
 

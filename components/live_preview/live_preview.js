@@ -1,5 +1,5 @@
 import { speaker } from "orchestrator/i18n.js";
-import { isFinished, newestFirst, previewUrl, secondsLeft, state } from "orchestrator/jobs.js";
+import { isFinished, newestFirst, secondsLeft, state } from "orchestrator/jobs.js";
 import { clock, span, watchClock } from "orchestrator/time.js";
 
 export default {
@@ -12,7 +12,7 @@ export default {
         <div v-if="running.length > 1" class="o-now-tabs" role="tablist" :aria-label="t('Running jobs')" @keydown="onTabKey">
           <button v-for="other in running" :key="other.id" role="tab" :aria-selected="other.id === job.id" :tabindex="other.id === job.id ? 0 : -1"
                   :title="other.prompt" @click="chosen = other.id">
-            <img v-if="other.previewRev" :src="previewUrl(other)" alt="" />{{ name(other) }} <span class="o-num">{{ percent(other) }} %</span>
+            <img v-if="other.frame" :src="other.frame.url" alt="" />{{ name(other) }} <span class="o-num">{{ percent(other) }} %</span>
           </button>
         </div>
         <span class="o-grow"></span>
@@ -31,7 +31,7 @@ export default {
           <span v-if="isDemo" class="o-over o-over-demo"><svg class="o-i o-i-xs" aria-hidden="true"><use href="#o-i-flask" /></svg>{{ t("Demo — no AI model") }}</span>
           <div v-if="job.status === 'running' && job.steps.length > 1" class="o-strip" :aria-label="t('Earlier steps')" data-testid="step-strip">
             <figure v-for="entry in job.steps" :key="entry.rev" tabindex="0" @mouseenter="looking = entry" @mouseleave="looking = null" @focus="looking = entry" @blur="looking = null">
-              <img :src="previewUrl(job, entry.rev)" alt="" /><figcaption class="o-num">{{ entry.step }}</figcaption>
+              <img :src="entry.url" alt="" /><figcaption class="o-num">{{ entry.step }}</figcaption>
             </figure>
           </div>
         </template>
@@ -45,7 +45,7 @@ export default {
             <span v-if="elapsed" class="o-num o-sec o-wide">{{ elapsed }}</span>
             <template v-if="left"><span class="o-mut o-wide">·</span><span class="o-num" data-testid="live-left">{{ left }}</span></template>
           </div>
-          <div class="o-bar o-now-bar" role="progressbar" :aria-label="t('Progress')" aria-valuemin="0" aria-valuemax="100" :aria-valuenow="percent(job)"><i :style="{ width: percent(job) + '%' }"></i></div>
+          <div :key="job.id" class="o-bar o-now-bar" role="progressbar" :aria-label="t('Progress')" aria-valuemin="0" aria-valuemax="100" :aria-valuenow="percent(job)"><i :style="{ width: percent(job) + '%' }"></i></div>
           <div class="o-row o-now-foot">
             <span class="o-trunc o-sec o-grow" :title="job.prompt" dir="auto">{{ job.prompt }}</span>
             <button v-if="job.status === 'running'" class="o-btn o-btn-compact" data-testid="now-cancel" :disabled="job.cancelRequested" @click="$emit('cancel', job.id)">
@@ -72,7 +72,7 @@ export default {
     return { state, clock, chosen: null, layers: [], looking: null, news: "", rev: 0 };
   },
   created() {
-    Object.assign(this, speaker(this.texts), { previewUrl });
+    Object.assign(this, speaker(this.texts));
     this.$watch(() => this.running.length > 0, (busy) => {
       this.unwatch?.();
       this.unwatch = busy ? watchClock() : null;
@@ -103,8 +103,8 @@ export default {
       const { job, looking, result } = this;
       if (!job) return null;
       if (result) return { job: job.id, src: result.url, rev: -1 };
-      const rev = looking?.rev ?? job.previewRev;
-      return rev ? { job: job.id, src: previewUrl(job, rev), rev } : { job: job.id, src: null, rev: 0 };
+      const frame = looking ?? job.frame;
+      return { job: job.id, src: frame?.url ?? null, rev: frame?.rev ?? 0 };
     },
     ratio() {
       return this.job ? this.job.params.width / this.job.params.height : 1.5;

@@ -1,4 +1,4 @@
-import { isFinished, previewUrl, secondsLeft, state } from "./jobs.js";
+import { isFinished, secondsLeft, state } from "./jobs.js";
 import { clock, secondsBetween, span, timeOfDay } from "./time.js";
 
 const ICONS = { created: "hold", queued: "clock", waiting: "hold", running: "run", done: "done", failed: "fail", cancelled: "slash" };
@@ -92,7 +92,7 @@ export const JobCard = {
     },
     picture() {
       const { job } = this;
-      const url = job.status === "running" && job.previewRev ? previewUrl(job) : job.result?.images?.[0]?.thumbnailUrl;
+      const url = job.status === "running" && job.frame ? job.frame.url : job.result?.images?.[0]?.thumbnailUrl;
       return url === this.broken ? null : url;
     },
     percent() {

@@ -14,7 +14,7 @@ const MAX_FINISHED = 60;
 
 export function snapshot({ jobs, queue, moreFinished }) {
   const fresh = new Map(jobs.map((job) => [job.id, job]));
-  for (const id of state.jobs.keys()) if (!fresh.has(id)) state.jobs.delete(id);
+  for (const id of state.jobs.keys()) if (!fresh.has(id)) drop(id);
   for (const job of jobs) put(job);
   Object.assign(state, { queue, moreFinished, loaded: true });
 }
@@ -22,7 +22,7 @@ export function snapshot({ jobs, queue, moreFinished }) {
 export function apply(batch) {
   for (const [id, job] of Object.entries(batch.jobs ?? {})) {
     if (job.removed) {
-      state.jobs.delete(id);
+      drop(id);
     } else if (job.prompt !== undefined) {
       put(job);
     } else if (state.jobs.has(id)) {
@@ -31,6 +31,12 @@ export function apply(batch) {
   }
   if (batch.figures?.queue) state.queue = batch.figures.queue;
   forgetOld();
+}
+
+function drop(id) {
+  const job = state.jobs.get(id);
+  if (job) forget(job.steps);
+  state.jobs.delete(id);
 }
 
 function forgetOld() {
@@ -42,24 +48,60 @@ function forgetOld() {
 
 function put(job) {
   const known = state.jobs.get(job.id);
-  if (known) update(known, job);
-  else state.jobs.set(job.id, remember({ steps: [], ...job }, job));
+  if (known) return update(known, job);
+  state.jobs.set(job.id, { steps: [], frame: null, heardAt: 0, ...job });
+  hear(state.jobs.get(job.id), job);
 }
 
 function update(known, patch) {
-  if (patch.status !== undefined && patch.status !== "running") known.steps = [];
-  remember(Object.assign(known, patch), patch);
+  hear(Object.assign(known, patch), patch);
 }
 
-// Notes when an estimate came in, so that the clock can count it down, and which previews there were.
-function remember(job, patch) {
+// Notes when an estimate came in, so that the clock can count it down, and fetches new previews.
+function hear(job, patch) {
   if (patch.progress) job.heardAt = Date.now();
-  if (job.status !== "running") return job;
-  const revs = patch.previewRevs?.length ? patch.previewRevs.map((rev, i) => ({ rev, step: patch.previewSteps[i] })) : [];
-  if (!revs.length && patch.previewRev) revs.push({ rev: patch.previewRev, step: job.progress?.step ?? 0 });
-  for (const entry of revs) if (!job.steps.some((known) => known.rev >= entry.rev)) job.steps.push(entry);
-  job.steps = spread(job.steps, job.progress?.steps ?? 0);
-  return job;
+  if (job.status === "running") loadFrames(job, patch);
+  else if (job.steps.length) forgetFrames(job);
+}
+
+const loading = new Set();
+
+// Fetches previews one after the other; those that come meanwhile are passed over for the newest.
+async function loadFrames(job, patch) {
+  const older = job.frame ? [] : (patch.previewRevs ?? []).map((rev, i) => ({ rev, step: patch.previewSteps[i] }));
+  if (loading.has(job.id)) return;
+  loading.add(job.id);
+  for (const entry of older.slice(0, -1)) await loadFrame(job, entry);
+  while (job.status === "running" && job.previewRev > (job.frame?.rev ?? 0)) {
+    if (!(await loadFrame(job, { rev: job.previewRev, step: job.progress?.step ?? 0 }))) break;
+  }
+  loading.delete(job.id);
+}
+
+async function loadFrame(job, { rev, step }) {
+  try {
+    const answer = await fetch(`/api/jobs/${job.id}/preview?rev=${rev}`);
+    const picture = await answer.blob();
+    if (answer.status !== 200 || job.status !== "running") return false;
+    job.frame = { rev, step, url: URL.createObjectURL(picture) };
+  } catch {
+    return false;
+  }
+  const kept = spread([...job.steps, job.frame], job.progress?.steps ?? 0);
+  forget(job.steps.filter((entry) => !kept.some((other) => other.rev === entry.rev)));
+  job.steps = kept;
+  return true;
+}
+
+function forgetFrames(job) {
+  forget(job.steps);
+  job.steps = [];
+  job.frame = null;
+}
+
+// A little later, because a fade may still show it.
+function forget(entries) {
+  for (const { url } of entries) setTimeout(() => URL.revokeObjectURL(url), 3000);
 }
 
 // At most five, evenly over what was drawn so far, always with the newest.
@@ -73,7 +115,6 @@ function spread(steps, total) {
   return [...kept, steps.at(-1)].slice(-STRIP);
 }
 
-export const isWaiting = (job) => job.status === "queued";
 export const isFinished = (job) => ["done", "failed", "cancelled"].includes(job.status);
 
 export function inQueueOrder(a, b) {
@@ -88,5 +129,3 @@ export function secondsLeft(job, now) {
   const eta = job.progress?.etaSeconds;
   return eta === null || eta === undefined ? null : Math.max(0, eta - (now - job.heardAt) / 1000);
 }
-
-export const previewUrl = (job, rev = job.previewRev) => `/api/jobs/${job.id}/preview?rev=${rev}`;

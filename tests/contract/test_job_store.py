@@ -84,6 +84,7 @@ async def test_a_step_writes_job_attempt_images_and_events_together(stores: Stor
     assert (await stores.images.of_jobs([job.id]))[job.id] == list(written.images)
     assert written.logged.type == "job.done"
     assert [event.type for event in written.image_events] == ["image.created"]
+    assert written.image_events[0].seq < written.logged.seq  # the order in which they are told
 
 
 async def test_a_stale_step_writes_nothing_at_all(stores: Stores) -> None:

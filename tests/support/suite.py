@@ -19,7 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 JOURNEYS = "browser journeys"
 PARTS = {
-    "tests without a browser": ("tests/unit", "tests/contract", "tests/api", "tests/ui", "tests/recovery"),
+    "tests without a browser": (
+        *("tests/unit", "tests/contract", "tests/api", "tests/ui"),
+        "tests/recovery",
+    ),
     JOURNEYS: ("tests/e2e",),
 }
 NO_TESTS = 5  # what pytest exits with when it collected nothing

@@ -1,0 +1,318 @@
+"""The dashboard and the shell around it, without a browser."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from nicegui import ui
+from nicegui.testing import User
+from nicegui.testing.user_interaction import UserInteraction
+from nicegui.testing.user_simulation import user_simulation
+
+from app.ids import new_id
+from app.models import Job, JobState
+from app.services import Services
+from components.notify import Toast
+from components.queue_board import QueueBoard
+from pages.shell import build_root
+from tests.support.fakes import LIMIT_S, FakeBackend, info
+from tests.support.running import running, submit, until_job
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    """The machine of these tests; its prompts wait until a test ends them."""
+    return FakeBackend(info())
+
+
+@pytest.fixture
+async def services(home: Path, backend: FakeBackend) -> AsyncIterator[Services]:
+    """The running core."""
+    async with running(home, backend) as core:
+        yield core
+
+
+@asynccontextmanager
+async def browsing(
+    services: Services, path: str = "/", *, language: str = "en"
+) -> AsyncIterator[User]:
+    """Somebody who has opened the page."""
+    async with user_simulation(root=build_root(services)) as user:
+        user.http_client.headers["accept-language"] = language
+        await user.open(path)
+        yield user
+
+
+def part(user: User, testid: str) -> Any:
+    """The one element with that test id."""
+    assert user.client
+    elements = user.client.elements.values()
+    found = [each for each in elements if each.props.get("data-testid") == testid]
+    assert len(found) == 1, f"{len(found)} elements are called {testid}"
+    return found[0]
+
+
+def fill(user: User, **values: Any) -> None:
+    """Write into fields, by test id with underscores."""
+    assert user.client
+    with user.client:
+        for name, value in values.items():
+            part(user, name.replace("_", "-")).value = value
+
+
+def click(user: User, testid: str) -> None:
+    """Press it."""
+    UserInteraction(user, {part(user, testid)}, None).trigger("click")
+
+
+def act(user: User, verb: str, job: Job | None = None, **more: Any) -> None:
+    """Do something on the queue board."""
+    args = {"verb": verb, "id": str(job.id) if job else None, **more}
+    user.find(QueueBoard).trigger("action", args)
+
+
+def messages(user: User) -> list[tuple[str, str]]:
+    """What the page says from here on: kind and text."""
+    toast = next(iter(user.find(Toast).elements))
+    said: list[tuple[str, str]] = []
+    toast.show = lambda text, *, kind, undo=None: said.append((kind, text))
+    return said
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Let the page work until that holds."""
+    async with asyncio.timeout(LIMIT_S):
+        while not condition():  # noqa: ASYNC110 - NiceGUI says nowhere that a handler is done
+            await asyncio.sleep(0)
+
+
+async def jobs_of(services: Services) -> list[Any]:
+    """All jobs there are."""
+    return (await services.jobs.board()).jobs
+
+
+def feeds() -> set[str]:
+    """The page tasks that are alive."""
+    return {t.get_name() for t in asyncio.all_tasks()} & {"job feed", "recent results feed"}
+
+
+async def test_generate_submits_what_the_form_holds(services: Services) -> None:
+    async with browsing(services) as user:
+        fill(user, backend_select="gpu-1", prompt_input="a red fox", negative_prompt_input="snow")
+        fill(user, width_input=640, height_input=960, steps_input=12, cfg_input=4.5)
+        fill(user, count_input=2, priority_select=10, hold_toggle=True)
+        click(user, "generate-button")
+        await until(
+            lambda: services.jobs.queue() and len(services.jobs._ledger.unfinished.all()) == 2
+        )
+
+    for job in services.jobs._ledger.unfinished.all():
+        assert job.state is JobState.CREATED
+        assert (job.priority, job.request.target) == (10, "gpu-1")
+        assert (job.request.prompt, job.request.negative_prompt) == ("a red fox", "snow")
+        assert (job.request.width, job.request.height) == (640, 960)
+        assert (job.request.steps, job.request.cfg) == (12, 4.5)
+
+
+async def test_a_locked_seed_is_used_and_an_unlocked_one_is_shown_afterwards(
+    services: Services,
+) -> None:
+    async with browsing(services) as user:
+        fill(user, backend_select="gpu-1", prompt_input="a red fox", seed_input="42")
+        UserInteraction(user, {part(user, "seed-input")}, None).trigger("update:model-value", "42")
+        click(user, "generate-button")
+        await until(lambda: len(services.jobs._ledger.unfinished.all()) == 1)
+        assert services.jobs._ledger.unfinished.all()[0].request.seed == 42
+
+        click(user, "seed-lock")
+        click(user, "generate-button")
+        await until(lambda: len(services.jobs._ledger.unfinished.all()) == 2)
+        drawn = services.jobs._ledger.unfinished.all()[1].request.seed
+        await until(lambda: part(user, "seed-input").value == str(drawn))
+
+
+async def test_mistakes_stand_beside_their_fields_and_nothing_is_created(
+    services: Services,
+) -> None:
+    async with browsing(services) as user:
+        fill(user, prompt_input="  ", width_input=333, steps_input=0, count_input=None)
+        click(user, "generate-button")
+        await until(lambda: part(user, "error-prompt").text)
+
+        assert part(user, "error-prompt").text.startswith("The prompt is empty.")
+        assert part(user, "error-width").text == "Use a multiple of 8."
+        assert part(user, "error-steps").text == "Use 1 or more."
+        assert part(user, "error-count").text == "Enter a whole number."
+        assert part(user, "error-height").text == ""
+
+        fill(user, width_input=336)
+        assert part(user, "error-width").text == ""
+
+    assert await jobs_of(services) == []
+
+
+async def test_the_button_counts_the_pictures_it_makes(services: Services) -> None:
+    async with browsing(services) as user:
+        fill(user, count_input=4)
+        await user.should_see("Generate 4 pictures")
+
+
+async def test_the_form_is_as_it_was_after_a_reload(services: Services) -> None:
+    async with browsing(services) as user:
+        fill(user, prompt_input="ten\nlines", steps_input=33)
+        await user.open("/canvas")
+        user.client and user.client.delete()
+        await user.open("/")
+        saved = part(user, "prompt-input").value
+        steps = part(user, "steps-input").value
+
+    assert (saved, steps) == ("ten\nlines", 33)
+
+
+@pytest.mark.parametrize(
+    ("choice", "seed", "prompt"),
+    [("all", "7", "a red fox"), ("prompt", "", "a red fox"), ("seed", "7", "")],
+)
+async def test_settings_of_a_picture_fill_the_form(
+    services: Services, backend: FakeBackend, choice: str, seed: str, prompt: str
+) -> None:
+    job = await submit(services, "a red fox", params={"seed": 7})
+    (await backend.next_prompt()).succeed()
+    await until_job(services, job.id)
+    view = await services.jobs.detail(job.id)
+    assert view.result
+    image_id = view.result.images[0].id
+
+    async with browsing(services, f"/?use={image_id}&part={choice}") as user:
+        said = messages(user)
+        await until(lambda: said)
+
+        assert part(user, "seed-input").value == seed
+        assert part(user, "prompt-input").value == prompt
+
+
+async def test_the_board_runs_cancels_and_retries(services: Services, backend: FakeBackend) -> None:
+    held = await submit(services, "held", hold=True)
+    async with browsing(services) as user:
+        act(user, "run", held)
+        await backend.next_prompt()
+        act(user, "cancel", held)
+        await until_job(services, held.id, JobState.CANCELLED)
+        act(user, "retry", held)
+        await backend.next_prompt()
+
+    assert (await services.jobs.get(held.id)).state is JobState.RUNNING
+
+
+async def test_the_board_moves_waiting_jobs(services: Services) -> None:
+    await services.jobs.pause()
+    first, second = await submit(services, "first"), await submit(services, "second")
+    async with browsing(services) as user:
+        act(user, "move", second, before=str(first.id))
+        await until(lambda: services.jobs._ledger.unfinished.all()[0].id == second.id)
+
+
+async def test_the_board_pauses_clears_and_empties_the_queue(services: Services) -> None:
+    async with browsing(services) as user:
+        said = messages(user)
+        act(user, "pause")
+        await until(lambda: services.jobs.queue().paused)
+        for prompt in ("one", "two"):
+            await submit(services, prompt)
+        act(user, "cancel_waiting")
+        await until(lambda: said == [("done", "2 jobs cancelled")])
+        act(user, "clear")
+        await until(lambda: len(said) == 2)
+        act(user, "resume")
+        await until(lambda: not services.jobs.queue().paused)
+
+    assert said[1] == ("done", "2 jobs cleared")
+    assert await jobs_of(services) == []
+
+
+async def test_what_cannot_be_done_is_said(services: Services) -> None:
+    async with browsing(services) as user:
+        said = messages(user)
+        user.find(QueueBoard).trigger("action", {"verb": "cancel", "id": str(new_id())})
+        await until(lambda: said)
+
+    assert said[0][0] == "error"
+    assert "There is no job" in said[0][1]
+
+
+async def test_leaving_the_dashboard_ends_what_it_listens_to(services: Services) -> None:
+    async with browsing(services) as user:
+        assert feeds() == {"job feed", "recent results feed"}
+
+        assert user.client
+        with user.client:
+            ui.navigate.to("/canvas")
+        await until(lambda: not feeds())
+
+
+async def test_a_path_that_leads_nowhere_shows_so_and_starts_nothing(services: Services) -> None:
+    async with user_simulation(root=build_root(services)) as user:
+        response = await user.http_client.get("/nowhere")
+
+        assert response.status_code == 404
+        assert "There is no page at /nowhere." in response.text
+        assert "Not found – Orchestrator" in response.text
+        assert feeds() == set()
+
+
+async def test_a_link_to_a_job_opens_its_card(services: Services) -> None:
+    job = await submit(services)
+    async with browsing(services, f"/jobs/{job.id}") as user:
+        board = next(iter(user.find(QueueBoard).elements))
+
+        assert board.props["expanded"] == str(job.id)
+
+
+@pytest.mark.parametrize("job_id", ["nonsense", str(UUID(int=1))])
+async def test_a_link_to_no_job_says_so(services: Services, job_id: str) -> None:
+    async with browsing(services) as user:
+        said = messages(user)
+        assert user.client
+        with user.client:
+            ui.navigate.to(f"/jobs/{job_id}")
+        await until(lambda: said)
+
+    assert said[0][0] == "error"
+
+
+async def test_a_russian_browser_gets_russian(services: Services) -> None:
+    async with browsing(services, language="ru-RU,ru;q=0.9") as user:
+        fill(user, count_input=4)
+
+        await user.should_see("Создать 4 изображения")
+        assert next(iter(user.find(QueueBoard).elements)).props["texts"]["Queue"] == "Очередь"
+
+
+async def test_the_page_stays_small(services: Services) -> None:
+    async with browsing(services) as user:
+        assert user.client
+        assert len(user.client.elements) < 300
+
+
+async def test_the_theme_goes_round_and_is_remembered(services: Services) -> None:
+    async with browsing(services) as user:
+        click(user, "theme-toggle")
+        assert part(user, "theme-toggle").props["title"] == "Theme: dark"
+
+        await user.open("/")
+        assert part(user, "theme-toggle").props["title"] == "Theme: dark"
+
+
+async def test_a_backend_that_goes_is_shown_as_offline(
+    services: Services, backend: FakeBackend
+) -> None:
+    async with browsing(services) as user:
+        fill(user, backend_select="gpu-1")
+        assert part(user, "backend-state").text == "Online"
+
+        backend.becomes(online=False, last_error="It was switched off.")
+        await until(lambda: part(user, "backend-state").text == "It was switched off.")
