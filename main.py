@@ -55,6 +55,7 @@ _MAX_BODY_BYTES = 10 * 2**20
 _LOG_FILE_BYTES = 10 * 2**20
 _LOG_FILES = 3
 _BACKLOG = 512
+_DAY_S = 86_400
 _LOGIN_TRIES = 10  # a minute
 
 
@@ -180,11 +181,17 @@ async def _start_demo(settings: Settings, stack: AsyncExitStack) -> BackendInfo:
 
 
 async def _keep_house(services: Services, clock: Clock) -> None:
-    """Once at start: take in files without a row, and drop events past their time."""
+    """At start take in files without a row; once a day drop events past their time."""
+    keep = timedelta(days=services.settings.events_keep_days)
+    await _leave_undone_on_error(services.gallery.sweep())
+    while True:
+        await _leave_undone_on_error(services.event_log.forget_events(before=clock.now() - keep))
+        await asyncio.sleep(_DAY_S)
+
+
+async def _leave_undone_on_error(work: Coroutine[Any, Any, int]) -> None:
     try:
-        await services.gallery.sweep()
-        before = clock.now() - timedelta(days=services.settings.events_keep_days)
-        await services.event_log.forget_events(before=before)
+        await work
     except OrchestratorError as exc:
         log.warning("Housekeeping was left undone: %s", exc)
 

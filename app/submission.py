@@ -45,6 +45,19 @@ class Params(Wire):
 class Submission(Wire):
     """One press of Generate."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "prompt": "misty mountains at dawn, pines in the foreground",
+                    "backend": "demo",
+                    "params": {"width": 768, "height": 512, "steps": 20, "seed": 42},
+                    "count": 2,
+                }
+            ]
+        }
+    )
+
     prompt: str = Field(max_length=MAX_PROMPT)
     backend: Name
     """A preset (`demo`), the id of a backend, or `auto`."""
@@ -76,6 +89,10 @@ class Submission(Wire):
 
 class Move(Wire):
     """Where a waiting job goes: right before or after another, or to another priority."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"before": "01a1fc41-4ebd-73fb-b62c-d77b5f31805d"}]}
+    )
 
     before: UUID | None = None
     after: UUID | None = None

@@ -51,7 +51,6 @@ def dashboard(
         await _use(services, form, event.args, part="all")
 
     recent.on("use", use_clicked)
-    scope.on_end(form.save)
     scope.task(feed.run(), name="job feed")
     scope.task(form.run(), name="form feed")
     scope.task(recent.run(), name="recent results feed")

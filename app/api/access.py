@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +24,10 @@ _OPEN_PATHS = frozenset({"/api/health", "/api/login", "/login", "/favicon.ico"})
 
 class Login(Wire):
     """The token of the configuration."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"token": "the auth_token of config.yaml"}]}
+    )
 
     token: Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -43,7 +47,7 @@ class SessionList(Wire):
     sessions: list[SessionView]
 
 
-@router.post("/login", status_code=204, responses=responses(401, 429))
+@router.post("/login", status_code=204, responses=responses(400, 401, 429))
 async def login(here: Here, request: Request, response: Response, given: Login) -> None:
     """Log in: sets the session cookie. Tries are limited."""
     label = request.headers.get("user-agent", "")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from zipstream import ZipStream  # pyright: ignore[reportMissingTypeStubs] - has none
 
 from app.api.deps import Cursor, Here, Limit
@@ -49,6 +49,10 @@ class OutlineView(Wire):
 
 class Chosen(Wire):
     """Some images."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ids": ["01a1fc41-54ea-777a-94be-1da39cfc7cb7"]}]}
+    )
 
     ids: Annotated[list[UUID], Field(min_length=1, max_length=_MAX_DOWNLOAD)]
 
@@ -108,7 +112,7 @@ async def outline(here: Here, image_filter: Filter) -> OutlineView:
 @router.post(
     "/download",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/zip": {}}}, **responses(404)},
+    responses={200: {"content": {"application/zip": {}}}, **responses(400, 404)},
 )
 async def download(here: Here, chosen: Chosen) -> StreamingResponse:
     """The files of several images as one ZIP, streamed."""
@@ -121,13 +125,13 @@ async def download(here: Here, chosen: Chosen) -> StreamingResponse:
     return StreamingResponse(_pieces(archive), media_type="application/zip", headers=headers)
 
 
-@router.post("/delete", responses=responses(503))
+@router.post("/delete", responses=responses(400, 503))
 async def delete_many(here: Here, chosen: Chosen) -> Changed:
     """Move several images to the trash."""
     return Changed(ids=await here.gallery.delete(chosen.ids))
 
 
-@router.post("/restore", responses=responses(503))
+@router.post("/restore", responses=responses(400, 503))
 async def restore_many(here: Here, chosen: Chosen) -> Changed:
     """Bring several images back."""
     return Changed(ids=await here.gallery.restore(chosen.ids))

@@ -136,7 +136,7 @@ async def retry(here: Here, job_id: UUID) -> JobView:
     return here.jobs.view(await here.jobs.retry(job_id))
 
 
-@router.post("/jobs/{job_id}/move", responses=responses(404, 409))
+@router.post("/jobs/{job_id}/move", responses=responses(400, 404, 409))
 async def move(here: Here, job_id: UUID, to: Move) -> JobView:
     """Reorder the queue: give one of `before`, `after` and `priority`."""
     job = await here.jobs.move(job_id, before=to.before, after=to.after, priority=to.priority)

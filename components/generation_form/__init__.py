@@ -1,6 +1,5 @@
 """The form that says what picture to make."""
 
-import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +35,6 @@ from components.i18n import say, tr, trn
 from components.preferences import preferences
 
 SHEET = Path(__file__).with_name("generation_form.css")
-SAVE_AFTER_S = 0.4
 _KEY = "form"
 
 
@@ -50,7 +48,6 @@ class GenerationForm:
         self._on_submitted = on_submitted
         self._store = preferences()
         self._values = FormValues.restored(self._store.get(_KEY))
-        self._saving: asyncio.TimerHandle | None = None
         self._busy = False
         self._choices = Choices(services.fleet)
         self._fields: dict[str, Field] = {}
@@ -73,13 +70,6 @@ class GenerationForm:
         values.take(image, part=part)
         self._write(values)
         notify.show_done(tr("Settings taken from the picture"))
-
-    def save(self) -> None:
-        """Keep what the form holds, now."""
-        if self._saving is not None:
-            self._saving.cancel()
-            self._saving = None
-        self._store[_KEY] = self._read().to_save()
 
     async def submit(self) -> None:
         """Send the form; mistakes are shown beside their fields."""
@@ -105,7 +95,6 @@ class GenerationForm:
         self._complain({})
         if not self._seed.locked:
             self._seed.field.value = str(jobs[0].request.seed)
-        self.save()
         if self._on_submitted is not None:
             self._on_submitted(jobs)
 
@@ -124,8 +113,9 @@ class GenerationForm:
                 self._build_run(values)
             with ui.element("div").classes("o-form-foot"):
                 self._build_button()
+        self._seed.on_change = self._changed
         for field in self._fields.values():
-            field._control.on_value_change(self._changed)
+            field.control.on_value_change(self._changed)
         self._offer()
         self._label_button()
 
@@ -218,9 +208,8 @@ class GenerationForm:
 
     def _changed(self) -> None:
         self._label_button()
-        if self._saving is not None:
-            self._saving.cancel()
-        self._saving = asyncio.get_running_loop().call_later(SAVE_AFTER_S, self.save)
+        # In memory at once; NiceGUI writes the file in the background, once for many changes.
+        self._store[_KEY] = self._read().to_save()
 
     def _label_button(self) -> None:
         count = self._fields["count"].value
@@ -263,7 +252,7 @@ class GenerationForm:
     def _include(self, name: str, value: str) -> None:
         """Offer a value that no backend reports right now, because a picture was made with it."""
         field = self._fields[name]
-        options: list[str] = list(field._control.options)  # type: ignore[attr-defined]
+        options: list[str] = list(field.control.options)
         if value not in options:
             offer(field, [*options, value])
 

@@ -19,27 +19,27 @@ class Field:
     """A control with its place for a mistake."""
 
     def __init__(self, control: ValidationElement[Any], note: ui.label) -> None:
-        self._control = control
+        self.control = control
         self._note = note
         control.on_value_change(lambda: self.complain(None))
 
     @property
     def value(self) -> Any:
         """What the control holds."""
-        return self._control.value
+        return self.control.value
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._control.value = value
+        self.control.value = value
 
     def complain(self, message: str | None) -> None:
         """Say what is wrong with the value; None: nothing."""
-        self._control.error = message
+        self.control.error = message
         self._note.text = message or ""
 
     def focus(self) -> None:
         """Put the cursor there."""
-        self._control.run_method("focus")
+        self.control.run_method("focus")
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def select(name: str, *, label: str, options: Any, value: Any, testid: str) -> F
 
 def offer(field: Field, options: Any) -> None:
     """Offer other options; what is chosen stays if it is among them."""
-    control = field._control
+    control = field.control
     if not isinstance(control, ui.select):
         raise TypeError("Only a select has options.")
     if control.options == options:
@@ -151,6 +151,7 @@ class SeedField:
     def __init__(self, *, seed: str, locked: bool, draw: Callable[[], int]) -> None:
         self._draw = draw
         self.locked = locked
+        self.on_change: Callable[[], None] = lambda: None
         with labelled(tr("Seed")):
             control = ui.input(value=seed, placeholder=tr("Random")).props(QUASAR)
             control.props(f'data-testid=seed-input inputmode=numeric aria-label="{tr("Seed")}"')
@@ -162,7 +163,7 @@ class SeedField:
                 for button in (self._lock, dice):
                     button.classes("o-icon-btn-compact")
             self.field = Field(control, note("seed"))
-        control.on("update:model-value", lambda: self.lock(bool(self.field.value)))
+        control.on(f"update:{control.VALUE_PROP}", lambda: self.lock(bool(self.field.value)))
         self.lock(locked)
 
     def lock(self, locked: bool) -> None:
@@ -172,6 +173,7 @@ class SeedField:
         self._lock.clear()
         with self._lock:
             icon("lock" if locked else "unlock")
+        self.on_change()
 
     def _roll(self) -> None:
         self.field.value = str(self._draw())

@@ -237,7 +237,7 @@ async def test_a_thumbnails_folder_that_cannot_be_made_fails_the_save(tmp_path: 
 async def test_names_that_lead_out_are_refused(
     files: PictureFiles, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(StorageError, match="outside|inside"):
+    with pytest.raises(StorageError, match="not inside"):
         await files.save(PurePosixPath(name), pieces(png()))
 
     assert left_in(tmp_path) == []

@@ -1,6 +1,7 @@
 """A demo engine and lives of the app, each a process of its own."""
 
 from collections.abc import Callable, Generator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.recovery.crashing_app import Plan
 from tests.recovery.processes import Engine, Lives
 
+_SEEDS = count(step=100)
 NewPlan = Callable[..., Plan]
 
 
@@ -44,4 +46,4 @@ def plan(home: Path, request: pytest.FixtureRequest) -> NewPlan:
     """A plan on the engine of the test."""
     name = "own_engine" if "own_engine" in request.fixturenames else "engine"
     url = request.getfixturevalue(name).url
-    return lambda **values: Plan(home=home, engine=url, **values)
+    return lambda **values: Plan(home=home, engine=url, seed=next(_SEEDS), **values)

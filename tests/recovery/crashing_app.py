@@ -42,6 +42,7 @@ class Plan:
     home: Path
     engine: str  # its address
     submit: int = 0
+    seed: int = 0  # of the first job; a picture asked for again would come from a cache
     size: int = 64
     crash_at: str | None = None
     trace: Path | None = None
@@ -97,7 +98,7 @@ async def _work(services: Services, plan: Plan) -> None:
     user = _User(services, plan)
     with services.bus.subscribe(JobChanged, JobProgressed) as inbox:
         for number in range(plan.submit):
-            params = {"width": plan.size, "height": plan.size, "steps": STEPS, "seed": number}
+            params = {"width": plan.size, "height": plan.size, "steps": STEPS, "seed": plan.seed + number}
             await services.jobs.submit(asked(f"fox number {number}", params=params))
         while services.jobs.queue().queued or services.jobs.queue().running:
             await inbox.wait()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,11 @@ class Lives:
     def __init__(self) -> None:
         self._fork = multiprocessing.get_context("forkserver")
         self._fork.set_forkserver_preload(["tests.recovery.crashing_app", "aiosqlite"])
+        # Started here, because it finds what to import by the working directory.
+        before = Path.cwd()
+        os.chdir(ROOT)
+        forkserver.ensure_running()
+        os.chdir(before)
 
     def start(self, plan: Plan) -> Any:
         """A life under way."""

@@ -16,6 +16,7 @@ from nicegui.testing.user_simulation import user_simulation
 from app.ids import new_id
 from app.models import Job, JobState
 from app.services import Services
+from app.views import JobView
 from components.notify import Toast
 from components.queue_board import QueueBoard
 from pages.shell import build_root
@@ -90,9 +91,17 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0)
 
 
-async def jobs_of(services: Services) -> list[Any]:
-    """All jobs there are."""
+async def jobs_of(services: Services) -> list[JobView]:
+    """All jobs there are, in queue order."""
     return (await services.jobs.board()).jobs
+
+
+async def until_jobs(services: Services, ready: Callable[[list[JobView]], bool]) -> list[JobView]:
+    """Wait until the jobs are as wanted."""
+    async with asyncio.timeout(LIMIT_S):
+        while not ready(jobs := await jobs_of(services)):
+            await asyncio.sleep(0)
+    return jobs
 
 
 def feeds() -> set[str]:
@@ -106,16 +115,14 @@ async def test_generate_submits_what_the_form_holds(services: Services) -> None:
         fill(user, width_input=640, height_input=960, steps_input=12, cfg_input=4.5)
         fill(user, count_input=2, priority_select=10, hold_toggle=True)
         click(user, "generate-button")
-        await until(
-            lambda: services.jobs.queue() and len(services.jobs._ledger.unfinished.all()) == 2
-        )
+        jobs = await until_jobs(services, lambda jobs: len(jobs) == 2)
 
-    for job in services.jobs._ledger.unfinished.all():
-        assert job.state is JobState.CREATED
-        assert (job.priority, job.request.target) == (10, "gpu-1")
-        assert (job.request.prompt, job.request.negative_prompt) == ("a red fox", "snow")
-        assert (job.request.width, job.request.height) == (640, 960)
-        assert (job.request.steps, job.request.cfg) == (12, 4.5)
+    for job in jobs:
+        assert job.status is JobState.CREATED
+        assert (job.priority, job.backend) == (10, "gpu-1")
+        assert (job.prompt, job.negative_prompt) == ("a red fox", "snow")
+        assert (job.params.width, job.params.height) == (640, 960)
+        assert (job.params.steps, job.params.cfg) == (12, 4.5)
 
 
 async def test_a_locked_seed_is_used_and_an_unlocked_one_is_shown_afterwards(
@@ -123,15 +130,15 @@ async def test_a_locked_seed_is_used_and_an_unlocked_one_is_shown_afterwards(
 ) -> None:
     async with browsing(services) as user:
         fill(user, backend_select="gpu-1", prompt_input="a red fox", seed_input="42")
-        UserInteraction(user, {part(user, "seed-input")}, None).trigger("update:model-value", "42")
+        UserInteraction(user, {part(user, "seed-input")}, None).trigger("update:value", "42")
         click(user, "generate-button")
-        await until(lambda: len(services.jobs._ledger.unfinished.all()) == 1)
-        assert services.jobs._ledger.unfinished.all()[0].request.seed == 42
+        jobs = await until_jobs(services, lambda jobs: len(jobs) == 1)
+        assert jobs[0].params.seed == 42
 
         click(user, "seed-lock")
         click(user, "generate-button")
-        await until(lambda: len(services.jobs._ledger.unfinished.all()) == 2)
-        drawn = services.jobs._ledger.unfinished.all()[1].request.seed
+        jobs = await until_jobs(services, lambda jobs: len(jobs) == 2)
+        drawn = next(job.params.seed for job in jobs if job.params.seed != 42)
         await until(lambda: part(user, "seed-input").value == str(drawn))
 
 
@@ -164,8 +171,6 @@ async def test_the_button_counts_the_pictures_it_makes(services: Services) -> No
 async def test_the_form_is_as_it_was_after_a_reload(services: Services) -> None:
     async with browsing(services) as user:
         fill(user, prompt_input="ten\nlines", steps_input=33)
-        await user.open("/canvas")
-        user.client and user.client.delete()
         await user.open("/")
         saved = part(user, "prompt-input").value
         steps = part(user, "steps-input").value
@@ -213,7 +218,7 @@ async def test_the_board_moves_waiting_jobs(services: Services) -> None:
     first, second = await submit(services, "first"), await submit(services, "second")
     async with browsing(services) as user:
         act(user, "move", second, before=str(first.id))
-        await until(lambda: services.jobs._ledger.unfinished.all()[0].id == second.id)
+        await until_jobs(services, lambda jobs: [job.id for job in jobs] == [second.id, first.id])
 
 
 async def test_the_board_pauses_clears_and_empties_the_queue(services: Services) -> None:

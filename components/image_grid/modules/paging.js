@@ -22,7 +22,12 @@ export async function getJson(url, { signal } = {}) {
     const problem = await response.json().catch(() => ({}));
     throw new ApiError(response.status, problem.detail);
   }
-  return response.json();
+  return JSON.parse(exactSeeds(await response.text()));
+}
+
+/** Seeds go up to 2⁶⁴−1, numbers are exact only to 2⁵³: long ones become texts. */
+function exactSeeds(json) {
+  return json.replace(/("seed":\s*)(\d{16,})/g, '$1"$2"');
 }
 
 export class Snapshot {
