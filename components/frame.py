@@ -136,11 +136,10 @@ class Frame:
                 with ui.element("h2").classes("o-h1 o-grow"):
                     ui.label(tr("Keyboard shortcuts"))
                 icon_button("x", tr("Close"), testid="shortcuts-close").on("click", dialog.close)
-            with ui.element("dl").classes("o-shortcuts"):
-                for place, shortcuts in self._shortcuts.items():
-                    with ui.element("h3"):
-                        ui.label(tr(place))
-                    ui.html(_listed(shortcuts), sanitize=False).style("display: contents")
+            for place, shortcuts in self._shortcuts.items():
+                with ui.element("h3").classes("o-shortcuts-place"):
+                    ui.label(tr(place))
+                ui.html(_listed(shortcuts), tag="dl", sanitize=False).classes("o-shortcuts")
         return dialog
 
 

@@ -6,13 +6,14 @@ from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import ConfigDict, Field
 from zipstream import ZipStream  # pyright: ignore[reportMissingTypeStubs] - has none
 
 from app.api.deps import Cursor, Here, Limit
 from app.api.problems import responses
+from app.errors import InvalidRequestError
 from app.gallery import download_name
 from app.models import Image
 from app.ports import ImageFilter
@@ -116,7 +117,29 @@ async def outline(here: Here, image_filter: Filter) -> OutlineView:
 )
 async def download(here: Here, chosen: Chosen) -> StreamingResponse:
     """The files of several images as one ZIP, streamed."""
-    images = await here.gallery.find_many(chosen.ids)
+    return await _stream_archive(here, chosen.ids)
+
+
+@router.post(
+    "/archive",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/zip": {}}}, **responses(400, 404)},
+)
+async def archive(
+    here: Here, ids: Annotated[str, Form(max_length=_MAX_DOWNLOAD * 40)]
+) -> StreamingResponse:
+    """The same for a form, whose answer a browser saves as it arrives; `ids` are comma-separated."""
+    try:
+        chosen = [UUID(each.strip()) for each in ids.split(",")]
+    except ValueError as exc:
+        raise InvalidRequestError("ids", "One of the ids is no id of an image.") from exc
+    if len(chosen) > _MAX_DOWNLOAD:
+        raise InvalidRequestError("ids", f"More than {_MAX_DOWNLOAD} images at once.")
+    return await _stream_archive(here, chosen)
+
+
+async def _stream_archive(here: Services, ids: list[UUID]) -> StreamingResponse:
+    images = await here.gallery.find_many(ids)
     archive = _archive(here, images)
     if not archive:
         raise HTTPException(404, "None of these images has a file.")

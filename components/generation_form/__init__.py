@@ -22,6 +22,7 @@ from components.generation_form.fields import (
     Field,
     SeedField,
     SizePicker,
+    chosen_from,
     labelled,
     note,
     number,
@@ -252,7 +253,7 @@ class GenerationForm:
     def _include(self, name: str, value: str) -> None:
         """Offer a value that no backend reports right now, because a picture was made with it."""
         field = self._fields[name]
-        options: list[str] = list(field.control.options)
+        options = chosen_from(field)
         if value not in options:
             offer(field, [*options, value])
 

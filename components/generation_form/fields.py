@@ -96,15 +96,24 @@ def select(name: str, *, label: str, options: Any, value: Any, testid: str) -> F
         return Field(control, note(name))
 
 
+def chosen_from(field: Field) -> list[Any]:
+    """What a select offers."""
+    return list(_select(field).options)
+
+
 def offer(field: Field, options: Any) -> None:
     """Offer other options; what is chosen stays if it is among them."""
-    control = field.control
-    if not isinstance(control, ui.select):
-        raise TypeError("Only a select has options.")
+    control = _select(field)
     if control.options == options:
         return
     known = list(options)
     control.set_options(options, value=control.value if control.value in known else known[0])
+
+
+def _select(field: Field) -> ui.select:
+    if not isinstance(field.control, ui.select):
+        raise TypeError("Only a select has options.")
+    return field.control
 
 
 class SizePicker:

@@ -43,6 +43,7 @@ class JobFeed(ui.element, component="job_feed.js"):
             send=self._send,
         )
         self.on("visible", self._handle_visible)
+        self.on("refill", self.feed.refresh)
 
     async def run(self) -> None:
         """Feed the page until cancelled."""

@@ -2,6 +2,11 @@ import { speaker } from "orchestrator/i18n.js";
 import { isFinished, newestFirst, secondsLeft, state } from "orchestrator/jobs.js";
 import { clock, span, watchClock } from "orchestrator/time.js";
 
+function asJob({ id, url, prompt, width, height, backend }) {
+  const result = { images: [{ id, url }] };
+  return { id, status: "done", prompt, backend, backendId: backend, params: { width, height }, progress: null, steps: [], frame: null, result };
+}
+
 export default {
   props: { texts: Object, backends: Object },
   emits: ["cancel"],
@@ -55,7 +60,7 @@ export default {
         </template>
       </div>
       <div class="o-vh" aria-live="polite">{{ news }}</div>
-      <div v-if="state.loaded && !job" class="o-empty o-now-empty" data-testid="live-empty">
+      <div v-if="state.loaded && state.recent && !job" class="o-empty o-now-empty" data-testid="live-empty">
         <svg class="o-now-art" viewBox="0 0 240 132" aria-hidden="true">
           <g transform="rotate(-8 70 70)"><rect x="18" y="18" width="100" height="100" rx="10" class="o-art-back" /></g>
           <g transform="rotate(8 170 70)"><rect x="122" y="18" width="100" height="100" rx="10" class="o-art-back" /></g>
@@ -89,8 +94,13 @@ export default {
     running() {
       return [...state.jobs.values()].filter((job) => job.status === "running").sort((a, b) => (a.startedAt < b.startedAt ? -1 : 1));
     },
+    // The newest picture there is: of a job that just ended, or of one that is off the list by now.
     latest() {
-      return [...state.jobs.values()].filter((job) => isFinished(job) && job.result?.images?.length).sort(newestFirst)[0];
+      const shows = (job) => isFinished(job) && job.result?.images?.length && !state.gone.has(job.result.images[0].id);
+      const job = [...state.jobs.values()].filter(shows).sort(newestFirst)[0];
+      const image = state.recent?.[0];
+      if (!image || (job && new Date(job.finishedAt) >= new Date(image.createdAt))) return job;
+      return [...state.jobs.values()].find((one) => shows(one) && one.result.images[0].id === image.id) ?? asJob(image);
     },
     job() {
       return this.running.find((job) => job.id === this.chosen) ?? this.running[0] ?? this.latest;
@@ -122,6 +132,7 @@ export default {
     elapsed() {
       const { job } = this;
       const since = job.startedAt ? (clock.now - new Date(job.startedAt)) / 1000 : null;
+      if (job.status === "done" && !job.startedAt) return "";
       if (job.status === "done") return this.t("{time} elapsed", { time: span((new Date(job.finishedAt) - new Date(job.startedAt)) / 1000) });
       return since === null ? "" : this.t("{time} elapsed", { time: span(since) });
     },

@@ -7,6 +7,8 @@ export const state = reactive({
   jobs: new Map(),
   queue: { paused: false, queued: 0, running: 0 },
   moreFinished: false,
+  recent: null, // the newest pictures, once known
+  gone: new Set(), // pictures deleted while this page was open
 });
 
 const STRIP = 5;
@@ -60,18 +62,16 @@ function update(known, patch) {
 // Notes when an estimate came in, so that the clock can count it down, and fetches new previews.
 function hear(job, patch) {
   if (patch.progress) job.heardAt = Date.now();
-  if (job.status === "running") loadFrames(job, patch);
+  if (job.status === "running") loadFrames(job);
   else if (job.steps.length) forgetFrames(job);
 }
 
 const loading = new Set();
 
 // Fetches previews one after the other; those that come meanwhile are passed over for the newest.
-async function loadFrames(job, patch) {
-  const older = job.frame ? [] : (patch.previewRevs ?? []).map((rev, i) => ({ rev, step: patch.previewSteps[i] }));
+async function loadFrames(job) {
   if (loading.has(job.id)) return;
   loading.add(job.id);
-  for (const entry of older.slice(0, -1)) await loadFrame(job, entry);
   while (job.status === "running" && job.previewRev > (job.frame?.rev ?? 0)) {
     if (!(await loadFrame(job, { rev: job.previewRev, step: job.progress?.step ?? 0 }))) break;
   }

@@ -70,4 +70,9 @@ def _thumb(image: ImageView) -> dict[str, Any]:
         "cursor": image.cursor,
         "prompt": image.prompt,
         "thumbnailUrl": image.thumbnail_url,
+        "url": image.url,
+        "width": image.width,
+        "height": image.height,
+        "backend": image.backend,
+        "createdAt": image.created_at.isoformat(),
     }

@@ -1,4 +1,5 @@
 import { speaker } from "orchestrator/i18n.js";
+import { state } from "orchestrator/jobs.js";
 
 const MAX = 16;
 
@@ -22,21 +23,26 @@ export default {
         </div>
       </div>
     </section>`,
-  data() {
-    return { images: null };
+  computed: {
+    images() {
+      return state.recent;
+    },
   },
   created() {
     Object.assign(this, speaker(this.texts));
   },
   methods: {
     snapshot(images) {
-      this.images = images;
+      state.recent = images;
     },
     apply(changes) {
       if (!this.images) return;
-      let images = this.images.filter((image) => !changes[image.id]);
-      for (const image of Object.values(changes)) if (!image.gone) images.push({ ...image, fresh: image.fresh });
-      this.images = images.sort((a, b) => b.cursor - a.cursor).slice(0, MAX);
+      const images = this.images.filter((image) => !changes[image.id]);
+      for (const [id, image] of Object.entries(changes)) {
+        state.gone[image.gone ? "add" : "delete"](id);
+        if (!image.gone) images.push(image);
+      }
+      state.recent = images.sort((a, b) => b.cursor - a.cursor).slice(0, MAX);
     },
   },
 };

@@ -57,7 +57,9 @@ def audit(
 
 def _jobs(database: sqlite3.Connection, executed: Counter[str]) -> tuple[JobFound, ...]:
     found: list[JobFound] = []
-    for job_id, state, failure in database.execute("SELECT id, state, failure FROM job ORDER BY key"):
+    for job_id, state, failure in database.execute(
+        "SELECT id, state, failure FROM job ORDER BY key"
+    ):
         attempts = database.execute("SELECT id, state FROM attempt WHERE job_id = ?", (job_id,))
         states = {str(UUID(key)): of for key, of in attempts.fetchall()}
         files = database.execute("SELECT file FROM image WHERE job_id = ?", (job_id,)).fetchall()

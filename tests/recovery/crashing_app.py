@@ -24,7 +24,7 @@ from app.events import Event, JobChanged, JobProgressed
 from app.models import BackendInfo, JobState
 from app.services import Services
 from main import Parts, open_services
-from tests.recovery.tripwires import Tripwire, WatchedBackend, WatchedFiles, Watched, watched
+from tests.recovery.tripwires import Tripwire, Watched, WatchedBackend, WatchedFiles, watched
 from tests.support.running import asked, settings_for
 
 ENGINE_ID = "gpu-1"
@@ -98,7 +98,12 @@ async def _work(services: Services, plan: Plan) -> None:
     user = _User(services, plan)
     with services.bus.subscribe(JobChanged, JobProgressed) as inbox:
         for number in range(plan.submit):
-            params = {"width": plan.size, "height": plan.size, "steps": STEPS, "seed": plan.seed + number}
+            params = {
+                "width": plan.size,
+                "height": plan.size,
+                "steps": STEPS,
+                "seed": plan.seed + number,
+            }
             await services.jobs.submit(asked(f"fox number {number}", params=params))
         while services.jobs.queue().queued or services.jobs.queue().running:
             await inbox.wait()

@@ -78,9 +78,9 @@ class Engine:
             while True:
                 message = socket.recv(timeout=deadline - time.monotonic())
                 body = json.loads(message) if isinstance(message, str) else {}
-                if body.get("type") == "status":
-                    if body["data"]["status"]["exec_info"]["queue_remaining"] == 0:
-                        return
+                status = body.get("type") == "status" and body["data"]["status"]
+                if status and status["exec_info"]["queue_remaining"] == 0:
+                    return
 
 
 class Lives:
@@ -120,9 +120,10 @@ class Lives:
 class WholeApp:
     """`python main.py --no-browser` with its pages, its server and what the settings say."""
 
-    def __init__(self, home: Path, **settings: Any) -> None:
+    def __init__(self, home: Path, *, script: Path = ROOT / "main.py", **settings: Any) -> None:
         self.home = home
         self.url = ""
+        self._script = script
         values = {"home": home, "port": 0, **settings}
         self._variables = {f"ORCHESTRATOR_{key.upper()}": str(v) for key, v in values.items()}
         self._process: subprocess.Popen[bytes] | None = None
@@ -132,7 +133,7 @@ class WholeApp:
         self.home.mkdir(parents=True, exist_ok=True)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "main.py"), "--no-browser"],
+            [sys.executable, str(self._script), "--no-browser"],
             cwd=self.home,
             env={**clean, **self._variables, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,

@@ -32,7 +32,7 @@ _ALL_FAIL = {"fail_node": {"class_type": "KSampler", "message": "no", "times": 3
 _AGAIN = Story(faults=_ONE_FAILS, executed=2)
 _FAILED = Story(faults=_ALL_FAIL, plan={"retry_failed": True}, state="failed", executed=3)
 _RETRIED = Story(faults=_ALL_FAIL, plan={"retry_failed": True}, executed=4)
-_LOST = Story(faults=_HANG, plan={"on_progress": "forget"}, executed=2)
+_LOST = Story(faults=_HANG, plan={"on_progress": "forget"}, executed=2, release=True)
 
 POINTS: dict[str, Story] = {
     # The straight way.
@@ -130,7 +130,8 @@ def test_every_call_on_the_way_of_a_job_is_a_crash_point(
 
 
 @pytest.mark.parametrize(
-    "place", ["store.apply.claim:after#2", "run.events.RunProgressed:before#9", "files.save:after#3"]
+    "place",
+    ["store.apply.claim:after#2", "run.events.RunProgressed:before#9", "files.save:after#3"],
 )
 def test_a_queue_of_four_survives_kill_9_at(
     place: str, home: Path, engine: Engine, lives: Lives, plan: Callable[..., Plan]

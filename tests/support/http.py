@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.create import create_api
 from app.models import JobState
@@ -124,11 +124,15 @@ async def stream(
         "server": ("127.0.0.1", 3000),
     }
     async with asyncio.TaskGroup() as group:
-        serving = group.create_task(asgi(scope, receive, send), name="stream")
+        serving = group.create_task(_serve(asgi, scope, receive, send), name="stream")
         yield Stream(sent)
         gone.set()
         async with asyncio.timeout(LIMIT_S):
             await serving
+
+
+async def _serve(asgi: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await asgi(scope, receive, send)
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from data.database import Database
 from data.files import PictureFiles
 from data.jobs import SqlJobStore
 from main import Parts, open_services
-from tests.support.fakes import LIMIT_S, FakeBackend
+from tests.support.fakes import LIMIT_S, FakeBackend, FakePrompt
 
 
 def settings_for(
@@ -124,3 +124,22 @@ async def until_job(
 def reason(services: Services, job: Job) -> str | None:
     """Why the job waits, as the pages would say."""
     return services.jobs.view(job).reason
+
+
+async def until_sent(backend: FakeBackend) -> FakePrompt:
+    """The next prompt, once it has arrived."""
+    prompt = await backend.next_prompt()
+    async with asyncio.timeout(LIMIT_S):
+        await prompt.sent.wait()
+    return prompt
+
+
+async def until_accepted(services: Services, job: Job) -> None:
+    """Wait until it is written down that the backend has the prompt."""
+    with services.bus.subscribe() as inbox:
+        async with asyncio.timeout(LIMIT_S):
+            while not any(
+                each.type == "job.accepted" for each in await services.event_log.log(job.id)
+            ):
+                await inbox.wait()
+                inbox.drain()

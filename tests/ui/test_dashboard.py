@@ -99,7 +99,7 @@ async def jobs_of(services: Services) -> list[JobView]:
 async def until_jobs(services: Services, ready: Callable[[list[JobView]], bool]) -> list[JobView]:
     """Wait until the jobs are as wanted."""
     async with asyncio.timeout(LIMIT_S):
-        while not ready(jobs := await jobs_of(services)):
+        while not ready(jobs := await jobs_of(services)):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0)
     return jobs
 

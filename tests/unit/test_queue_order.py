@@ -26,7 +26,7 @@ def test_new_ranks_are_in_order_after_the_last() -> None:
 
 @pytest.mark.parametrize("end", [("before", "after"), ("after", "before")])
 def test_ten_thousand_moves_into_one_gap_keep_order(end: tuple[str, str]) -> None:
-    edges = dict(zip(("before", "after"), ranks_after(None, count=2), strict=True))
+    edges: dict[str, str] = dict(zip(("before", "after"), ranks_after(None, count=2), strict=True))
     low, high = edges["before"], edges["after"]
 
     for _ in range(10_000):

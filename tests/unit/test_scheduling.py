@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def candidate(
     return Candidate(info=which, status=status, free_slots=free)
 
 
-def job_for(target: str, **changes: object) -> Job:
+def job_for(target: str, **changes: Any) -> Job:
     """A waiting job."""
     checkpoint = changes.pop("checkpoint", None)
     return a_job(request=a_request(target=target, checkpoint=checkpoint), **changes)

@@ -121,8 +121,9 @@ export const selectingPart = {
       try {
         await downloadZip(this.picked.copy().ids(list), {
           onPart: (part) => {
-            if (this.selected > 1000) this.busy = this.t("Packing part {part}…", { part });
+            if (this.selected > 10_000) this.busy = this.t("Packing part {part}…", { part });
           },
+          onError: () => this.$emit("failed", this.t("The pictures could not be loaded")),
         });
       } catch (error) {
         this.$emit("failed", error.message);

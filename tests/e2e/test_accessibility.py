@@ -1,0 +1,83 @@
+"""axe finds nothing to complain of, on any page, in either theme."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.steps import api, card, expect_status, generate, made_image
+from tests.support.app_process import AppProcess
+
+_RULES: dict[str, Any] = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+}
+_PROMPT = "a lake for everybody"
+_TOKEN = "a-token-for-the-journeys"
+
+
+@pytest.fixture
+def image(app: AppProcess, open_page: OpenPage) -> dict:
+    """A picture, and a cancelled job beside it."""
+    with api(app.url) as client:
+        have = [each["prompt"] for each in client.get("/images").json()["images"]]
+    if _PROMPT not in have:
+        page = open_page(app.url)
+        generate(page, _PROMPT, steps=2)
+        expect_status(page, _PROMPT, "done")
+        generate(page, "a lake for nobody", steps=99)
+        expect_status(page, "a lake for nobody", "running")
+        card(page, "a lake for nobody").get_by_test_id("job-cancel").click()
+        expect_status(page, "a lake for nobody", "cancelled")
+    return made_image(app.url, _PROMPT)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_pages_have_no_violations(
+    app: AppProcess, open_page: OpenPage, image: dict, scheme: str, width: int
+) -> None:
+    for path in ("/", "/canvas", f"/canvas/{image['id']}"):
+        page = open_page(f"{app.url}{path}", width=width, color_scheme=scheme)
+        expect(page.locator("img").first).to_be_attached()
+        page.wait_for_timeout(700)  # faded-in text has its full contrast only then
+
+        assert _violations(page) == [], path
+
+
+def test_login_and_help_have_no_violations(own_app, app: AppProcess, open_page: OpenPage) -> None:
+    login = open_page(own_app(AUTH_TOKEN=_TOKEN, DEMO_ENGINE="false").url)
+    expect(login.get_by_test_id("login-form")).to_be_visible()
+    page = open_page(app.url)
+    page.get_by_test_id("shortcuts").click()
+    expect(page.get_by_test_id("shortcuts-dialog")).to_be_visible()
+    page.wait_for_timeout(700)
+
+    assert _violations(login) == []
+    assert _violations(page) == []
+
+
+def test_queue_with_every_state_has_no_violations(app: AppProcess, open_page: OpenPage) -> None:
+    page = open_page(app.url)
+    page.get_by_test_id("queue-pause").click()
+    expect(page.get_by_test_id("queue-paused")).to_be_visible()
+    generate(page, "waits for axe", steps=3)
+    expect_status(page, "waits for axe", "queued")
+    page.wait_for_timeout(700)
+
+    violations = _violations(page)
+
+    card(page, "waits for axe").get_by_test_id("job-cancel").click()
+    expect_status(page, "waits for axe", "cancelled")
+    page.get_by_test_id("queue-pause").click()
+    assert violations == []
+
+
+def _violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=_RULES).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found
+        for node in each["nodes"]
+    ]

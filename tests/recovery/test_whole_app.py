@@ -1,0 +1,101 @@
+"""The real process, `python main.py`: killed, stopped, and refused."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.recovery.audit import audit
+from tests.recovery.processes import START_S, Engine, WholeApp
+
+NewApp = Callable[..., WholeApp]
+STOP_S = 10
+
+
+@pytest.fixture
+def new_app(tmp_path: Path) -> Generator[NewApp]:
+    """Makes apps on one home; they are gone after the test."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> WholeApp:
+            app = WholeApp(tmp_path / "home", **settings)
+            stack.callback(app.kill)
+            return app
+
+        yield make
+
+
+def test_a_picture_is_finished_after_kill_9_mid_picture(new_app: NewApp, tmp_path: Path) -> None:
+    app = new_app(demo_step_delay_s=0.2).start()
+    _generate(app, steps=100)
+    _wait_for(app, "job.progress", topics="job")
+    app.stop(signal.SIGKILL)
+    again = new_app(demo_step_delay_s=0).start()
+    _wait_for(again, "job.done", topics="job")
+    assert again.stop(signal.SIGTERM) == 0
+    engine = Engine(tmp_path / "home" / "demo")
+    (job,) = audit(tmp_path / "home", engine.executed())
+    assert job.state == "done"
+    # The engine inside the app died with it, so what it had begun was begun once more.
+    assert job.executed == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_well_with_a_stream_open_and_a_job_running(
+    number: signal.Signals, new_app: NewApp
+) -> None:
+    app = new_app(demo_step_delay_s=0.2).start()
+    _generate(app, steps=1000)
+    with httpx.stream("GET", f"{app.url}/api/events", timeout=START_S, trust_env=False) as stream:
+        lines = stream.iter_lines()
+        assert any("job.progress" in line for line in lines)
+        began = time.monotonic()
+        assert app.stop(number) == 0
+        assert time.monotonic() - began < STOP_S
+
+
+def test_a_second_app_on_the_same_home_is_refused(new_app: NewApp) -> None:
+    new_app().start()
+    code, said = _refused(new_app())
+    assert code == 1
+    assert "ORCHESTRATOR_HOME" in said
+
+
+def test_a_taken_port_is_named_with_its_setting(new_app: NewApp) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, said = _refused(new_app(port=taken.getsockname()[1]))
+    assert code == 1
+    assert "ORCHESTRATOR_PORT" in said
+
+
+def _refused(app: WholeApp) -> tuple[int, str]:
+    process = app.launch()
+    _, said = process.communicate(timeout=START_S)
+    return process.returncode, said.decode()
+
+
+def _generate(app: WholeApp, *, steps: int) -> None:
+    body = {
+        "prompt": "a red fox",
+        "backend": "demo",
+        "params": {"width": 64, "height": 64, "steps": steps},
+    }
+    httpx.post(f"{app.url}/api/generate", json=body, trust_env=False).raise_for_status()
+
+
+def _wait_for(app: WholeApp, event: str, *, topics: str) -> None:
+    """Until that event came, also one that is past already."""
+    with httpx.stream(
+        "GET",
+        f"{app.url}/api/events?topics={topics}",
+        headers={"Last-Event-ID": "0"},
+        timeout=START_S,
+        trust_env=False,
+    ) as stream:
+        assert any(line == f"event: {event}" for line in stream.iter_lines())
