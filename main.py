@@ -143,7 +143,7 @@ async def open_services(
             dispatcher=dispatcher,
             clock=parts.clock,
             retry=settings.retry,
-            submissions=Throttle(per_minute=settings.submissions_per_minute, what="submissions"),
+            submissions=Throttle(per_minute=settings.submissions_per_minute),
         )
         token = settings.auth_token
         access = AccessService(
@@ -151,7 +151,7 @@ async def open_services(
             store=SqlSessionStore(database),
             bus=bus,
             clock=parts.clock,
-            tries=Throttle(per_minute=_LOGIN_TRIES, what="logins"),
+            tries=Throttle(per_minute=_LOGIN_TRIES),
             session_days=settings.session_days,
         )
         await access.open()

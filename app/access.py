@@ -15,6 +15,7 @@ from app.errors import NotFoundError, UnauthorizedError
 from app.events import EventBus, SessionEnded
 from app.ids import new_id
 from app.ports import Clock, SessionStore
+from app.said import Said
 from app.throttle import Throttle
 
 
@@ -82,7 +83,7 @@ class AccessService:
         self._tries.take(client)
         if not self.is_token(given):
             raise UnauthorizedError(
-                "The token is wrong.", fix="It is `auth_token` in the configuration."
+                Said("The token is wrong."), fix=Said("It is `auth_token` in the configuration.")
             )
         cookie = secrets.token_urlsafe(32)
         now = self._clock.now()
@@ -127,7 +128,7 @@ class AccessService:
         """
         found = [each for each in self._sessions.values() if each.id == session_id]
         if not found:
-            raise NotFoundError(f"There is no session {session_id}.")
+            raise NotFoundError(Said("There is no session {id}.", id=session_id))
         await self._store.remove(session_id)
         del self._sessions[found[0].secret_hash]
         self._bus.publish(SessionEnded(session_id=session_id))

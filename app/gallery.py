@@ -13,6 +13,7 @@ from app.fleet import Fleet
 from app.ids import new_id
 from app.models import Image
 from app.ports import Clock, FileStore, ImageFilter, ImageStore, JobStore, Outline
+from app.said import Said
 from app.views import ImageView, image_view
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class GalleryService:
         self._fleet = fleet
         self._bus = bus
         self._clock = clock
+        self._opened_at = clock.now()
 
     async def page(
         self, image_filter: ImageFilter, *, limit: int, cursor: int | None = None
@@ -66,7 +68,7 @@ class GalleryService:
         """
         image = await self._store.get(image_id)
         if image is None:
-            raise NotFoundError(f"There is no image {image_id}.")
+            raise NotFoundError(Said("There is no image {id}.", id=image_id))
         return image
 
     async def get(self, image_id: UUID) -> ImageView:
@@ -129,6 +131,7 @@ class GalleryService:
 
         A file named after an attempt of ours is left alone: its job brings it in itself.
         """
+        await self._files.discard_halves(before=self._opened_at)
         strays = await self._files.strays()
         known = await self._store.known_files(strays)
         unknown = [file for file in strays if file not in known]

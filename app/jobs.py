@@ -23,11 +23,15 @@ from app.models import AUTO, DEMO, GenerationRequest, Image, Job, JobState, Prev
 from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page, Receipt
 from app.ranking import rank_between, ranks_after
 from app.runner import Runner
+from app.said import Said
 from app.seeds import seeds_for
 from app.submission import Submission
 from app.throttle import Throttle
 from app.views import BoardView, JobView, QueueView, Say, job_view
 
+_REMOVED = Said("Was it removed from the list?")
+_ONE_OF_THREE = Said("Give exactly one of before, after and priority.")
+_NO_NEIGHBOUR = Said("The other job does not wait, so nothing can be put beside it.")
 _FINISHED = frozenset(state for state in JobState if state.is_terminal)
 
 
@@ -84,8 +88,8 @@ class JobService:
             if exc.fingerprint != fingerprint:
                 raise InvalidRequestError(
                     "Idempotency-Key",
-                    "This key was used for another submission.",
-                    fix="Use a new key for each.",
+                    Said("This key was used for another submission."),
+                    fix=Said("Use a new key for each."),
                 ) from exc
             return list(exc.job_ids)
         return [job.id for job in jobs]
@@ -110,7 +114,7 @@ class JobService:
         """
         job = self._ledger.unfinished.get(job_id) or await self._store.get(job_id)
         if job is None:
-            raise NotFoundError(f"There is no job {job_id}.", fix="Was it removed from the list?")
+            raise NotFoundError(Said("There is no job {id}.", id=job_id), fix=_REMOVED)
         return job
 
     async def page(
@@ -128,7 +132,9 @@ class JobService:
         now = self._clock.now()
 
         def step(job: Job) -> JobChange:
-            _require(job, job.state is JobState.CREATED, "is not held, so it cannot be run")
+            _require(
+                job.state is JobState.CREATED, Said("The job is not held, so it cannot be run.")
+            )
             return JobChange(job=job.to(JobState.QUEUED, queued_at=now), note="Released by Run")
 
         return await self._ledger.change(job_id, step)
@@ -142,7 +148,7 @@ class JobService:
         now = self._clock.now()
 
         def step(job: Job) -> JobChange:
-            _require(job, not job.state.is_terminal, f"is {job.state} already")
+            _require(not job.state.is_terminal, Said("The job has finished already."))
             if job.state is JobState.RUNNING:
                 asked = job.changed(cancel_requested=True)
                 return JobChange(job=asked, note="Cancel requested", event="job.cancel_requested")
@@ -165,7 +171,7 @@ class JobService:
 
         def step(job: Job) -> JobChange:
             retryable = job.state in (JobState.FAILED, JobState.CANCELLED)
-            _require(job, retryable, f"is {job.state}; only failed and cancelled jobs are retried")
+            _require(retryable, Said("Only failed and cancelled jobs are retried."))
             again = job.to(
                 JobState.QUEUED,
                 rank=rank,
@@ -201,11 +207,14 @@ class JobService:
         """
         given = [each for each in (before, after, priority) if each is not None]
         if len(given) != 1:
-            raise InvalidRequestError("before", "Give exactly one of before, after and priority.")
+            raise InvalidRequestError("before", _ONE_OF_THREE)
         rank, level = "", 0
 
         def step(job: Job) -> JobChange:
-            _require(job, job.state in (JobState.QUEUED, JobState.CREATED), "does not wait")
+            _require(
+                job.state in (JobState.QUEUED, JobState.CREATED),
+                Said("The job does not wait any more."),
+            )
             moved = job.changed(rank=rank, priority=level)
             return JobChange(job=moved, note="Moved in the queue", event="job.moved")
 
@@ -221,7 +230,7 @@ class JobService:
             ConflictError: it has not finished.
         """
         job = await self.get(job_id)
-        _require(job, job.state.is_terminal, f"is {job.state}; cancel it first")
+        _require(job.state.is_terminal, Said("The job has not finished; cancel it first."))
         await self._ledger.remove([job_id])
 
     async def clear_finished(self) -> int:
@@ -280,13 +289,14 @@ class JobService:
             say=say,
         )
 
-    async def detail(self, job_id: UUID) -> JobView:
+    async def detail(self, job_id: UUID, *, say: Say = str) -> JobView:
         """A job for the wire, with its images and its log."""
         job = await self.get(job_id)
         images = await self._images.of_jobs([job_id])
         events = await self._store.log(job_id)
         logs = [f"{event.at:%Y-%m-%dT%H:%M:%SZ} {event.note}" for event in events if event.note]
-        return self.view(job, images.get(job_id, ())).model_copy(update={"logs": logs})
+        view = self.view(job, images.get(job_id, ()), say=say)
+        return view.model_copy(update={"logs": logs})
 
     async def views(self, jobs: Sequence[Job]) -> list[JobView]:
         """Several jobs for the wire, with their images."""
@@ -309,8 +319,8 @@ class JobService:
         if target not in known:
             raise UnknownBackendError(
                 "backend",
-                f"There is no backend or preset '{target}'.",
-                fix=f"Choose one of: {', '.join(known)}.",
+                Said("There is no backend or preset '{id}'.", id=target),
+                fix=Said("Choose one of: {names}.", names=", ".join(known)),
             )
 
     def _jobs_of(self, submission: Submission, last_rank: str | None) -> list[Job]:
@@ -346,7 +356,7 @@ class JobService:
             return ranks_after(await self._store.last_rank(), count=1)[0], priority
         other = await self.get(other_id) if other_id is not None else None
         if other is None or other.id == job_id or other.state is not JobState.QUEUED:
-            raise ConflictError(f"Job {other_id} does not wait, so nothing can be put beside it.")
+            raise ConflictError(_NO_NEIGHBOUR)
         lower, upper = self._ledger.unfinished.neighbour_ranks(other, without=job_id)
         if is_before:
             return rank_between(lower, other.rank), other.priority
@@ -363,6 +373,6 @@ class JobService:
         return done
 
 
-def _require(job: Job, condition: bool, why_not: str) -> None:
+def _require(condition: bool, why_not: str) -> None:
     if not condition:
-        raise ConflictError(f"Job {job.id} {why_not}.")
+        raise ConflictError(why_not)

@@ -9,6 +9,7 @@ from app.errors import NotFoundError, StaleWriteError
 from app.events import EventBus, ImageAdded, JobChanged, JobRemoved, QueuePaused
 from app.models import Job, JobState
 from app.ports import JobChange, JobStore, Receipt
+from app.said import Said
 from app.waiting import UnfinishedJobs
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Ledger:
         async with self._writing:
             job = self.unfinished.get(job_id) or await self._store.get(job_id)
             if job is None:
-                raise NotFoundError(f"There is no job {job_id}.", fix="Was it removed?")
+                raise NotFoundError(Said("There is no job {id}.", id=job_id))
             change = step(job)
             try:
                 written = await self._store.apply(change)

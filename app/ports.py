@@ -282,6 +282,10 @@ class FileStore(Protocol):
         """Every finished picture file, oldest first; no temp files, no dot-folders."""
         ...
 
+    async def discard_halves(self, *, before: datetime) -> None:
+        """Remove what a killed process left half-written, if it is older than that."""
+        ...
+
     async def inspect(self, name: PurePosixPath) -> StoredFile:
         """Read a file that is there already, and make its thumbnail."""
         ...

@@ -87,10 +87,18 @@ def tr_in(language: str, message: str, **params: Any) -> str:
 
 def say(sentence: str) -> str:
     """A sentence of the core (`app.said`) in the current language; other text as it is."""
+    return say_in(current_language(), sentence)
+
+
+def say_in(language: str, sentence: str) -> str:
+    """A sentence of the core in that language."""
     if not isinstance(sentence, Said):
         return sentence
-    params = {k: say(v) if isinstance(v, Said) else v for k, v in sentence.params.items()}
-    return tr(sentence.template, **params)
+    params = {
+        name: say_in(language, value) if isinstance(value, str) else value
+        for name, value in sentence.params.items()
+    }
+    return tr_in(language, sentence.template, **params)
 
 
 def trn(singular: str, plural: str, n: int, **params: Any) -> str:

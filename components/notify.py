@@ -13,6 +13,8 @@ from components.i18n import say, texts, tr
 
 log = logging.getLogger(__name__)
 
+TEXTS = ("Undo", "Close", "Messages")
+
 Undo = Callable[[], Awaitable[object]]
 
 
@@ -22,7 +24,7 @@ class Toast(ui.element, component="toast.js"):
     def __init__(self) -> None:
         super().__init__()
         self._undo: tuple[str, Undo] | None = None
-        self._props["texts"] = texts("Undo", "Close", "Messages")
+        self._props["texts"] = texts(*TEXTS)
         self.on("undo", self._handle_undo)
 
     def show(self, text: str, *, kind: str, undo: Undo | None = None) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from app.errors import StorageError
+from app.said import Said
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +155,12 @@ def _upgrade(path: Path) -> None:
 def _refuse_newer(path: Path, script: ScriptDirectory, current: str) -> None:
     if current not in {revision.revision for revision in script.walk_revisions()}:
         raise StorageError(
-            f"The database {path} was written by a newer version (schema {current}).",
-            fix="Update the app, or start it with another ORCHESTRATOR_HOME.",
+            Said(
+                "The database {path} was written by a newer version (schema {schema}).",
+                path=path,
+                schema=current,
+            ),
+            fix=Said("Update the app, or start it with another ORCHESTRATOR_HOME."),
         )
 
 
@@ -169,11 +174,12 @@ def _keep_copy(path: Path, revision: str) -> None:
 def _storage_error(path: Path, exc: Exception) -> StorageError:
     cause = str(getattr(exc, "orig", None) or exc)
     if "locked" in cause or "busy" in cause:
-        fix = "Another program holds it; close that and try again."
+        fix = Said("Another program holds it; close that and try again.")
     elif "full" in cause:
-        fix = "Free some disk space and try again."
+        fix = Said("Free some disk space and try again.")
     elif "readonly" in cause or "unable to open" in cause:
-        fix = "Make the folder writable, or choose another with ORCHESTRATOR_HOME."
+        fix = Said("Make the folder writable, or choose another with ORCHESTRATOR_HOME.")
     else:
-        fix = "See the log for details."
-    return StorageError(f"The database {path} cannot be used: {cause}.", fix=fix)
+        fix = Said("See the log for details.")
+    message = Said("The database {path} cannot be used: {cause}.", path=path, cause=cause)
+    return StorageError(message, fix=fix)

@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -63,6 +64,12 @@ class PictureFiles:
         """Every finished picture file, oldest first."""
         return await asyncio.to_thread(_finished_pictures, self._outputs)
 
+    async def discard_halves(self, *, before: datetime) -> None:
+        """Remove what a killed process left half-written."""
+        for root in (self._outputs, self._thumbnails):
+            with suppress(OSError):  # a folder that cannot be written has nothing to clear
+                await asyncio.to_thread(_remove_halves, root, before.timestamp())
+
     async def inspect(self, name: PurePosixPath) -> StoredFile:
         """Read a file that is there already, and make its thumbnail."""
         path = self.path(name)
@@ -77,7 +84,7 @@ class PictureFiles:
             StorageError: the name leads out of the outputs folder.
         """
         if file.is_absolute() or ".." in file.parts:
-            raise StorageError(f"'{file}' is not inside the outputs folder.")
+            raise StorageError(Said("'{file}' is not inside the outputs folder.", file=file))
         return self._outputs / file
 
     def thumbnail(self, sha256: str) -> Path:
@@ -92,7 +99,10 @@ class PictureFiles:
                 async with self._decoding:
                     await asyncio.to_thread(_examine, source, target)
             except BadOutputError as exc:
-                raise StorageError(f"The picture {source} cannot be read: {exc}.") from exc
+                message = Said(
+                    "The picture {path} cannot be read: {cause}", path=source, cause=exc.message
+                )
+                raise StorageError(message) from exc
         return target
 
     async def _look(self, path: Path, name: PurePosixPath, *, sha256: str) -> StoredFile:
@@ -123,7 +133,9 @@ def _examine(path: Path, thumbnail: Path) -> _Seen:
     try:
         with Pillow.open(path) as picture:
             if picture.width * picture.height > _MAX_PIXELS:
-                raise BadOutputError(f"{picture.width} × {picture.height} pixels are too many")
+                raise BadOutputError(
+                    Said("{w} × {h} pixels are too many.", w=picture.width, h=picture.height)
+                )
             metadata = {str(k): v for k, v in picture.info.items() if isinstance(v, str)}
             mime = Pillow.MIME.get(picture.format or "", "application/octet-stream")
             width, height = picture.size
@@ -215,6 +227,12 @@ def _rename(temp: Path, target: Path) -> None:
 def _hash(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _remove_halves(root: Path, before: float) -> None:
+    for path in root.rglob(f".*{_TEMP}"):
+        if path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
 
 
 def _finished_pictures(root: Path) -> list[PurePosixPath]:

@@ -13,7 +13,7 @@ from app.access import AccessService
 from app.api.access import COOKIE, client_of, safe_next, set_cookie
 from app.errors import OrchestratorError, TooManyRequestsError
 from components import theme
-from components.i18n import negotiate, tr_in
+from components.i18n import negotiate, say_in, tr_in
 
 _SHEET = Path(__file__).with_name("login.css")
 _PAGE = """<!doctype html>
@@ -91,7 +91,7 @@ def _page(
 
     shown = ""
     if mistake is not None:
-        text = escape(f"{mistake.message} {mistake.fix}")
+        text = escape(" ".join(say_in(language, each) for each in (mistake.message, mistake.fix)))
         shown = f'<p class="o-mistake" role="alert" data-testid="login-error">{text}</p>'
     html = _PAGE.format(
         language=language,

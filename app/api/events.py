@@ -6,8 +6,9 @@ Durable events carry an `id` and are replayed after `Last-Event-ID`; progress is
 import json
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.api.deps import Here
@@ -18,6 +19,7 @@ from app.events import (
     JobProgressed,
     JobReasonsChanged,
     LoggedEvent,
+    SessionEnded,
 )
 from app.services import Services
 from app.views import ProgressView, to_json
@@ -37,6 +39,7 @@ _Topics = frozenset[str]
 )
 async def events(
     here: Here,
+    request: Request,
     topics: Annotated[
         str | None, Query(max_length=200, description="e.g. `job,image`; all unless given")
     ] = None,
@@ -46,11 +49,12 @@ async def events(
     wanted = frozenset(topics.split(",")) if topics else frozenset[str]()
     given = last_event_id or ""
     after = int(given) if given.isdecimal() and len(given) < _LONGEST_ID else None
-    return EventSourceResponse(_stream(here, wanted, after), ping=_KEEP_ALIVE_S)
+    session_id = getattr(request.state, "session_id", None)
+    return EventSourceResponse(_stream(here, wanted, after, session_id), ping=_KEEP_ALIVE_S)
 
 
 async def _stream(
-    here: Services, wanted: _Topics, after: int | None
+    here: Services, wanted: _Topics, after: int | None, session_id: UUID | None
 ) -> AsyncGenerator[ServerSentEvent]:
     with here.bus.subscribe() as inbox:  # before the replay, so that nothing falls between
         seen = 0
@@ -65,6 +69,8 @@ async def _stream(
                 inbox.caught_up()
                 yield ServerSentEvent(event="reset", data="{}")
             for event in inbox.drain():
+                if isinstance(event, SessionEnded) and event.session_id == session_id:
+                    return
                 message = _message(event, wanted, seen)
                 if message is not None:
                     yield message
@@ -73,6 +79,8 @@ async def _stream(
 async def _replay(here: Services, after: int) -> AsyncGenerator[LoggedEvent]:
     span = await here.event_log.events_span()
     if span is None:
+        if after > 0:
+            yield LoggedEvent(seq=0, at=here.started_at, type="reset", subject="")
         return
     oldest, newest = span
     if after < oldest - 1 or after > newest:

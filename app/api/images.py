@@ -128,7 +128,7 @@ async def download(here: Here, chosen: Chosen) -> StreamingResponse:
 async def archive(
     here: Here, ids: Annotated[str, Form(max_length=_MAX_DOWNLOAD * 40)]
 ) -> StreamingResponse:
-    """The same for a form, whose answer a browser saves as it arrives; `ids` are comma-separated."""
+    """The same for a form, whose answer a browser saves as it arrives; ids with commas between."""
     try:
         chosen = [UUID(each.strip()) for each in ids.split(",")]
     except ValueError as exc:

@@ -105,15 +105,21 @@ async def remove_job(here: Here, job_id: UUID) -> None:
 @router.get(
     "/jobs/{job_id}/preview",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}, **responses(404)},
+    responses={
+        200: {"content": {"image/jpeg": {}, "image/png": {}}},
+        204: {"description": "The preview with that `rev` is no longer kept"},
+        **responses(404),
+    },
 )
 async def preview(
     here: Here, job_id: UUID, rev: Annotated[int | None, Query(ge=1, le=2**53)] = None
 ) -> Response:
     """The newest preview of a running job, or an earlier one that is still kept."""
     found = here.jobs.preview(job_id, rev)
+    if found is None and rev is not None:
+        return Response(status_code=204)  # it was there, and a page that is late asks for it
     if found is None:
-        raise HTTPException(404, f"Job {job_id} has no such preview.")
+        raise HTTPException(404, f"Job {job_id} has no preview.")
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(found.data, media_type=found.mime, headers=headers)
 

@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 from app.errors import MissingCapabilityError
 from app.models import Catalog, GenerationRequest
+from app.said import Said
 
 SAVE_NODE = "9"
 """The node whose files are the result; a fixed id, so that a file found later has its node."""
@@ -83,15 +84,18 @@ def _node(class_type: str, *, title: str, inputs: dict[str, Any]) -> Node:
 def _checkpoint(wanted: str | None, *, offered: tuple[str, ...]) -> str:
     if not offered:
         raise MissingCapabilityError(
-            "The backend has no checkpoint.",
-            fix="Put a model file into its models/checkpoints folder and restart it.",
+            Said("The backend has no checkpoint."),
+            fix=Said("Put a model file into its models/checkpoints folder and restart it."),
         )
     if wanted is None:
         return offered[0]
     if wanted not in offered:
         raise MissingCapabilityError(
-            f"The backend does not have the checkpoint '{wanted}'.",
-            fix=f"It has: {_some(offered)}. Choose one of them, or install the missing one.",
+            Said("The backend does not have the checkpoint '{name}'.", name=wanted),
+            fix=Said(
+                "It has: {names}. Choose one of them, or install the missing one.",
+                names=_some(offered),
+            ),
         )
     return wanted
 

@@ -151,7 +151,7 @@ class ComfyBackend:
     async def _listen(self, socket: ComfySocket) -> None:
         async for message in socket.messages():
             self._route(message)
-        raise failures.unreachable(self._info, reason="it closed the connection")
+        raise failures.unreachable(self._info, reason=failures.CLOSED)
 
     async def _heartbeat(self, socket: ComfySocket) -> None:
         """Keep the figures fresh; notice a server that hangs; replace the socket when asked."""
@@ -224,7 +224,9 @@ class ComfyBackend:
             if not self._reported_away:
                 self._reported_away = True
                 log.warning("%s", exc)
-            self._update(online=False, last_error=str(exc), queue_depth=0, latency_ms=None)
+            self._update(
+                online=False, last_error=failures.sentence(exc), queue_depth=0, latency_ms=None
+            )
         self._nudge_all()
 
     def _pause_s(self) -> float:

@@ -20,6 +20,7 @@ from app.errors import (
 )
 from app.graphs.text_to_image import Graph
 from app.models import BackendInfo, Catalog
+from app.said import Said
 from backends.comfyui import failures
 from backends.comfyui.answers import (
     HistoryEntry,
@@ -73,7 +74,7 @@ class ComfyClient:
         try:
             return await asyncio.to_thread(parse_catalog, response.content)
         except ValueError as exc:
-            raise failures.strange(self._info, what="does not answer like ComfyUI") from exc
+            raise failures.strange(self._info, what=failures.NOT_COMFY) from exc
 
     async def queue(self) -> Queue:
         """The prompts it has, running and waiting."""
@@ -115,10 +116,13 @@ class ComfyClient:
         status = response.status_code
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise PromptRejectedError(
-                f"{failures.label(self._info)} rejected the prompt: it is too large."
+                Said(
+                    "{backend} rejected the prompt: it is too large.",
+                    backend=failures.label(self._info),
+                )
             )
         if status not in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST):
-            what = f"answered {status} to a prompt"
+            what = Said("answered {status} to a prompt", status=int(status))
             error = failures.strange(self._info, what=what)
             if status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise NotSentError(error.message, fix=error.fix)
@@ -126,7 +130,7 @@ class ComfyClient:
         try:
             answer = parse_prompt_answer(response.json())
         except ValueError as exc:
-            raise failures.strange(self._info, what="does not answer like ComfyUI") from exc
+            raise failures.strange(self._info, what=failures.NOT_COMFY) from exc
         if status == HTTPStatus.BAD_REQUEST:
             raise failures.rejection(self._info, answer=answer)
         if answer.complaints:
@@ -137,8 +141,11 @@ class ComfyClient:
             if answer.prompt_id:
                 await self._remove(answer.prompt_id)
             raise PromptRejectedError(
-                f"{failures.label(self._info)} does not keep the id we give a prompt.",
-                fix="Update ComfyUI on that machine.",
+                Said(
+                    "{backend} does not keep the id we give a prompt.",
+                    backend=failures.label(self._info),
+                ),
+                fix=Said("Update ComfyUI on that machine."),
             )
 
     async def _remove(self, prompt_id: str) -> None:
@@ -192,13 +199,15 @@ class ComfyClient:
         try:
             async with self._client().stream("GET", "/view", params=params) as response:
                 if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise failures.strange(
-                        self._info, what=f"answered {response.status_code} to /view"
-                    )
+                    what = Said("answered {status} to /view", status=response.status_code)
+                    raise failures.strange(self._info, what=what)
                 if response.status_code != HTTPStatus.OK:
                     raise BadOutputError(
-                        f"{failures.label(self._info)} does not have the file "
-                        f"'{file.filename}' it says it made."
+                        Said(
+                            "{backend} does not have the file '{file}' it says it made.",
+                            backend=failures.label(self._info),
+                            file=file.filename,
+                        )
                     )
                 async for chunk in response.aiter_bytes(CHUNK_BYTES):
                     yield chunk
@@ -226,7 +235,7 @@ class ComfyClient:
         try:
             return response.json()
         except ValueError as exc:
-            raise failures.strange(self._info, what="does not answer like ComfyUI") from exc
+            raise failures.strange(self._info, what=failures.NOT_COMFY) from exc
 
     async def _request(self, method: str, path: str, *, json: Any = None) -> httpx.Response:
         try:

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from app.errors import BadOutputError
 from app.models import BackendInfo
 from app.ports import Output, RunEnd, RunFailed, RunInterrupted, RunSucceeded
+from app.said import Said
 from backends.comfyui import failures
 from backends.comfyui.answers import Brief, HistoryEntry, Outcome
 from backends.comfyui.messages import OutputFile
@@ -34,8 +35,10 @@ def with_pictures(files: tuple[OutputFile, ...], *, info: BackendInfo) -> RunEnd
     saved = [file for file in pictures if file.type == "output"]
     chosen = saved or [file for file in pictures if file.type == "temp"]
     if not chosen:
-        message = f"{failures.label(info)} finished the run without a picture."
-        return RunFailed(error=BadOutputError(message, fix="Look at its console."))
+        message = Said(
+            "{backend} finished the run without a picture.", backend=failures.label(info)
+        )
+        return RunFailed(error=BadOutputError(message, fix=Said("Look at its console.")))
     outputs = [_output(file, index=index) for index, file in enumerate(chosen)]
     return RunSucceeded(outputs=tuple(outputs))
 

@@ -17,53 +17,67 @@ from app.errors import (
     PromptRejectedError,
 )
 from app.models import BackendInfo
+from app.said import Said
 from backends.comfyui.answers import Brief, NodeComplaint, PromptAnswer
 from backends.comfyui.messages import NodeError
 
+CLOSED = Said("it closed the connection")
+LATE = Said("no answer in time")
+NOT_COMFY = Said("does not answer like ComfyUI")
+BROKE = Said("the connection broke")
 _REASONS = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "it closed the connection",
-    errno.EPIPE: "it closed the connection",
-    errno.EHOSTUNREACH: "no route to the host",
-    errno.ENETUNREACH: "the network is unreachable",
-    errno.ETIMEDOUT: "no answer in time",
+    errno.ECONNREFUSED: Said("connection refused"),
+    errno.ECONNRESET: CLOSED,
+    errno.EPIPE: CLOSED,
+    errno.EHOSTUNREACH: Said("no route to the host"),
+    errno.ENETUNREACH: Said("the network is unreachable"),
+    errno.ETIMEDOUT: LATE,
 }
 
 
 def label(info: BackendInfo) -> str:
     """The backend, as messages call it."""
-    return f"Backend '{info.id}' at {info.url}"
+    return Said("Backend '{id}' at {url}", id=info.id, url=info.url)
 
 
 def unreachable(info: BackendInfo, *, reason: str) -> BackendUnreachableError:
     """The error for a backend that did not answer."""
     return BackendUnreachableError(
-        f"{label(info)} does not answer: {reason}. Is ComfyUI running?",
-        fix="Start ComfyUI on that machine, or check the address in the settings.",
+        Said(
+            "{backend} does not answer: {reason}. Is ComfyUI running?",
+            backend=label(info),
+            reason=reason,
+        ),
+        fix=Said("Start ComfyUI on that machine, or check the address in the settings."),
     )
 
 
 def strange(info: BackendInfo, *, what: str) -> BackendUnreachableError:
     """The error for something that answers, but not as ComfyUI does."""
     return BackendUnreachableError(
-        f"{label(info)} {what}.",
-        fix="Check that the address is that of a ComfyUI server, and read its console.",
+        Said("{backend} {what}.", backend=label(info), what=what),
+        fix=Said("Check that the address is that of a ComfyUI server, and read its console."),
     )
+
+
+def sentence(exc: BaseException) -> str:
+    """What an error says, still translatable where it is ours."""
+    return exc.message if isinstance(exc, BackendError) else str(exc)
 
 
 def reason_of(exc: BaseException) -> str:
     """Why a connection failed, in a few words."""
     for cause in _causes(exc):
         if isinstance(cause, ssl.SSLError):
-            return "its TLS certificate or handshake is not valid"
+            return Said("its TLS certificate or handshake is not valid")
         if isinstance(cause, socket.gaierror):
-            return "its host name is unknown"
+            return Said("its host name is unknown")
         if isinstance(cause, OSError) and cause.errno in _REASONS:
             return _REASONS[cause.errno]
     if isinstance(exc, httpx.TimeoutException | TimeoutError):
-        return "no answer in time"
+        return LATE
     if isinstance(exc, httpx.RemoteProtocolError | EOFError):
-        return "it closed the connection"
+        return CLOSED
     return str(exc).rstrip(".") or type(exc).__name__
 
 
@@ -91,22 +105,36 @@ def rejection(info: BackendInfo, *, answer: PromptAnswer) -> BackendError:
     """The error for a graph the server refuses."""
     if answer.missing_class is not None:
         return MissingCapabilityError(
-            f"{label(info)} has no node class '{answer.missing_class}': {answer.message}",
-            fix="Install the custom node there, update ComfyUI, or choose another backend.",
+            Said(
+                "{backend} has no node class '{name}': {message}",
+                backend=label(info),
+                name=answer.missing_class,
+                message=answer.message,
+            ),
+            fix=Said("Install the custom node there, update ComfyUI, or choose another backend."),
         )
     if not answer.complaints:
         said = " ".join(part for part in (answer.message, answer.details) if part)
         return PromptRejectedError(
-            f"{label(info)} rejected the prompt: {said or 'no reason given'}"
+            Said(
+                "{backend} rejected the prompt: {message}",
+                backend=label(info),
+                message=said or Said("no reason given"),
+            )
         )
     sentences = "; ".join(_complaint(complaint) for complaint in answer.complaints[:5])
     if all(_is_missing_name(complaint) for complaint in answer.complaints):
         return MissingCapabilityError(
-            f"{label(info)} lacks what the prompt needs: {sentences}",
-            fix="Install the missing file there, or choose another one or another backend.",
+            Said(
+                "{backend} lacks what the prompt needs: {message}",
+                backend=label(info),
+                message=sentences,
+            ),
+            fix=Said("Install the missing file there, or choose another one or another backend."),
         )
     return PromptRejectedError(
-        f"{label(info)} rejected the prompt: {sentences}", fix="Correct the value named."
+        Said("{backend} rejected the prompt: {message}", backend=label(info), message=sentences),
+        fix=Said("Correct the value named."),
     )
 
 
@@ -130,18 +158,26 @@ def failure(info: BackendInfo, *, error: NodeError | None, brief: Brief) -> Back
     """The error for a run that ended with one; `brief` gives the node its title."""
     if error is None:
         return NodeFailedError(
-            f"{label(info)} reports that the run failed, but not why.",
-            fix="Read the console of that ComfyUI.",
+            Said("{backend} reports that the run failed, but not why.", backend=label(info)),
+            fix=Said("Read the console of that ComfyUI."),
         )
     node = brief.get(error.node_id)
     kind = error.node_type or (node.class_type if node else "?")
     title = node.title if node else kind
     where = f"'{title}' ({kind})" if title != kind else f"'{title}'"
     lines = error.message.splitlines() or [error.exception_type or "no message"]
-    text = f"{label(info)}: node {error.node_id} {where} failed: {lines[0]}"
+    text = Said(
+        "{backend}: node {id} {where} failed: {message}",
+        backend=label(info),
+        id=error.node_id,
+        where=where,
+        message=lines[0],
+    )
     if _is_out_of_memory(error):
-        return OutOfMemoryError(text, fix="Choose a smaller size, or a backend with more memory.")
-    return NodeFailedError(text, fix="Check the inputs of that node; its console says more.")
+        return OutOfMemoryError(
+            text, fix=Said("Choose a smaller size, or a backend with more memory.")
+        )
+    return NodeFailedError(text, fix=Said("Check the inputs of that node; its console says more."))
 
 
 def _is_out_of_memory(error: NodeError) -> bool:

@@ -30,6 +30,7 @@ from app.ports import (
     RunProgressed,
     RunSilent,
 )
+from app.said import Said
 from backends.comfyui import endings, failures
 from backends.comfyui.answers import Brief, HistoryEntry, Outcome, brief_graph
 from backends.comfyui.client import ComfyClient
@@ -121,13 +122,18 @@ class ComfyRun:
             graph = build_text_to_image(request, prefix=self._id, catalog=catalog)
         except MissingCapabilityError as exc:
             self._link.doubt_catalog()
-            message = f"{failures.label(self._info)} cannot run this: {exc.message}"
+            backend = failures.label(self._info)
+            message = Said("{backend} cannot run this: {cause}", backend=backend, cause=exc.message)
             raise MissingCapabilityError(message, fix=exc.fix) from exc
         missing = required_classes(graph) - catalog.node_classes
         if missing:
             raise MissingCapabilityError(
-                f"{failures.label(self._info)} has no node class {', '.join(sorted(missing))}.",
-                fix="Update ComfyUI there, or choose another backend.",
+                Said(
+                    "{backend} has no node class {name}.",
+                    backend=failures.label(self._info),
+                    name=", ".join(sorted(missing)),
+                ),
+                fix=Said("Update ComfyUI there, or choose another backend."),
             )
         self._know(brief_graph(graph))
         self._connection = self._link.connection

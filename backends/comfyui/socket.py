@@ -36,7 +36,7 @@ class ComfySocket:
                 if message is not None:
                     yield message
         except ConnectionClosed as exc:
-            raise failures.unreachable(self._info, reason="the connection broke") from exc
+            raise failures.unreachable(self._info, reason=failures.BROKE) from exc
 
     async def close(self) -> None:
         """End the connection, and with it the iteration."""
@@ -70,5 +70,5 @@ async def open_socket(
         try:
             await connection.send(_HELLO)
         except ConnectionClosed as exc:
-            raise failures.unreachable(info, reason="the connection broke") from exc
+            raise failures.unreachable(info, reason=failures.BROKE) from exc
         yield ComfySocket(connection, info=info)

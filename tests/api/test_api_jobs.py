@@ -325,7 +325,7 @@ async def test_a_job_through_its_whole_life(home: Path) -> None:
     }
     assert (preview.content, preview.headers["content-type"]) == (b"jpeg", "image/jpeg")
     assert preview.headers["cache-control"] == "no-store"
-    problem(no_preview, 404)
+    assert (no_preview.status_code, no_preview.content) == (204, b"")
     assert failed["result"]["error"] == "It broke."
     assert failed["result"]["diagnosis"] == {
         "code": "node_failed",

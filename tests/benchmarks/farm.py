@@ -102,12 +102,18 @@ class Gate:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["Gate"]:
         """Let connections in."""
-        server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
+        async with asyncio.TaskGroup() as group:
+
+            def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                passing.append(group.create_task(self._pass(reader, writer)))
+
+            passing: list[asyncio.Task[None]] = []
+            server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             yield self
-        finally:
             server.close()
+            for each in passing:
+                each.cancel()
 
     async def arrival(self) -> float:
         """When the next prompt came in."""

@@ -15,12 +15,12 @@ from tests.recovery.processes import Engine, WholeApp
 
 WAITING = 1000
 BACKENDS = 4
-STEPS = 150  # of the four that run: long enough to see them go on
+STEPS = 40  # of the four that run: they end while the app is down, and are collected
 _TARGET_S = 5
 
 
 def measure_restart(folder: Path, long: bool) -> list[Result]:
-    """Time until all running jobs are heard of again, and what was lost or drawn twice.
+    """Time until all running jobs are reconciled, and what was lost or drawn twice.
 
     The whole queue is drawn to the end only with `--long`; else what waits is cancelled.
     """
@@ -32,25 +32,27 @@ def measure_restart(folder: Path, long: bool) -> list[Result]:
         return _judge(app, made, seconds=seconds, expected=expected)
 
 
-def _judge(app: WholeApp, made: list[Engine], *, seconds: float, expected: int) -> list[Result]:
+def _judge(
+    app: WholeApp, made: list[Engine], *, seconds: tuple[float, float], expected: int
+) -> list[Result]:
     executed: Counter[str] = sum((each.executed() for each in made), Counter())
     jobs = audit(app.home, executed)
     lost = expected - len(jobs) + sum(job.state == "failed" for job in jobs)
     twice = sum(job.executed > 1 for job in jobs)
-    done = sum(job.state == "done" for job in jobs)
+    took, listening = seconds
     return [
         Result(
             name="10 restart",
-            ours=f"{seconds:.1f} s, start of the process included",
-            floor=f"{done} done of {len(jobs)} jobs",
-            compared=f"{lost} lost, {twice} twice",
+            ours=f"{took:.1f} s, start of the process included",
+            floor=f"{listening:.1f} s until it listens",
+            compared=f"+{took - listening:.1f} s; {lost} lost, {twice} twice of {len(jobs)}",
             target=f"≤ {_TARGET_S} s, 0 lost, 0 twice",
-            passed=seconds <= _TARGET_S and lost == 0 and twice == 0,
+            passed=took <= _TARGET_S and lost == 0 and twice == 0,
         )
     ]
 
 
-async def _measure(app: WholeApp, *, drain: bool) -> tuple[float, int]:
+async def _measure(app: WholeApp, *, drain: bool) -> tuple[tuple[float, float], int]:
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         await asyncio.to_thread(app.start)
         await online(http, app.url)
@@ -58,14 +60,15 @@ async def _measure(app: WholeApp, *, drain: bool) -> tuple[float, int]:
         await asyncio.to_thread(app.stop, signal.SIGKILL)
         began = time.perf_counter()
         await asyncio.to_thread(app.start)
-        await _all_heard_of(app, running)
+        listening = time.perf_counter() - began
+        await _all_collected(app, running)
         seconds = time.perf_counter() - began
         if not drain:
             await http.post(f"{app.url}/api/queue/pause")
             await http.post(f"{app.url}/api/queue/cancel-waiting")
         await _empty(http, app)
     await asyncio.to_thread(app.stop, signal.SIGTERM)
-    return seconds, WAITING + BACKENDS
+    return (seconds, listening), WAITING + BACKENDS
 
 
 async def _fill(http: httpx.AsyncClient, app: WholeApp) -> set[str]:
@@ -88,13 +91,12 @@ async def _fill(http: httpx.AsyncClient, app: WholeApp) -> set[str]:
     return ids
 
 
-async def _all_heard_of(app: WholeApp, ids: set[str]) -> None:
-    """Each of them makes progress again, or is done."""
+async def _all_collected(app: WholeApp, ids: set[str]) -> None:
+    """Each of them is done: an adopted run that still goes on tells nothing before its end."""
     missing = set(ids)
-    async with events(app.url) as heard:
+    async with events(app.url, after=0) as heard:
         while missing:
-            event = await heard.next("job.progress", "job.done")
-            missing.discard(event["jobId"])
+            missing.discard((await heard.next("job.done"))["jobId"])
 
 
 async def _empty(http: httpx.AsyncClient, app: WholeApp) -> None:

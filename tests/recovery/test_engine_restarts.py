@@ -1,5 +1,6 @@
 """The engine dies, forgets or stays away, in each phase, with the app down or running."""
 
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -68,3 +69,16 @@ def test_an_engine_that_is_away_at_the_restart_is_waited_for(
     assert "run.events.RunSilent:before" in trace.read_text("utf-8")
     jobs = audit(home, own_engine.executed())
     assert [(job.state, job.executed) for job in jobs] == [("done", 1)] * 2
+
+
+def test_half_a_file_of_a_picture_that_its_engine_lost_does_not_stay(
+    home: Path, own_engine: Engine, lives: Lives, plan: NewPlan
+) -> None:
+    assert lives.run(plan(submit=1, crash_at="run.fetch.half:after")) == -signal.SIGKILL
+    assert list(home.rglob("*.part")), "there is nothing half-written to clear"
+    own_engine.kill()
+    shutil.rmtree(own_engine.home / "output")
+    own_engine.start()
+    assert lives.run(plan()) == 0
+    (job,) = audit(home, own_engine.executed())
+    assert (job.state, job.executed) == ("done", 2)

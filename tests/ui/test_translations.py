@@ -69,6 +69,28 @@ def test_every_text_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
+def test_no_translation_is_left_over(language: str) -> None:
+    used = {message[0] for message in messages()}
+    scripts = (ROOT / "components").rglob("*.js")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in (*sources(), *scripts))
+
+    first_forms = [m.id if isinstance(m.id, str) else m.id[0] for m in catalog(language) if m.id]
+
+    assert [form for form in first_forms if form not in used and form not in text] == []
+
+
+def test_every_text_a_script_asks_for_is_handed_to_it() -> None:
+    given = {form for message in messages() for form in message}
+    asked: set[str] = set()
+    for file in (ROOT / "components").rglob("*.js"):
+        script = file.read_text(encoding="utf-8")
+        asked |= {m[1] for m in re.findall(r"""\bt\((["'])((?:(?!\1).)+)\1""", script)}
+
+    assert asked - given == set()
+    assert len(asked) > 50
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
 def test_translations_fill_in_the_same_values(language: str) -> None:
     different: list[str] = []
     for message in catalog(language):
