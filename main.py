@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import hashlib
+import hmac
 import logging
 import logging.handlers
 import os
@@ -71,8 +73,8 @@ def _file_store(settings: Settings) -> FileStore:
     return PictureFiles(outputs=settings.outputs_dir, thumbnails=settings.thumbnails_dir)
 
 
-def _comfy_backend(info: BackendInfo, timeouts: Timeouts, clock: Clock) -> Backend:
-    return ComfyBackend(info, timeouts=timeouts, clock=clock)
+def _comfy_backend(info: BackendInfo, timeouts: Timeouts, clock: Clock, client_id: str) -> Backend:
+    return ComfyBackend(info, timeouts=timeouts, clock=clock, client_id=client_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class Parts:
     clock: Clock = field(default_factory=SystemClock)
     job_store: Callable[[Database, Clock], JobStore] = _job_store
     file_store: Callable[[Settings], FileStore] = _file_store
-    backend: Callable[[BackendInfo, Timeouts, Clock], Backend] = _comfy_backend
+    backend: Callable[[BackendInfo, Timeouts, Clock, str], Backend] = _comfy_backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,10 @@ async def open_services(
         infos = [each.to_info() for each in settings.backends]
         if settings.demo_engine:
             infos.insert(0, await _start_demo(settings, stack))
-        made = [parts.backend(info, settings.timeouts, parts.clock) for info in infos]
+        made = [
+            parts.backend(info, settings.timeouts, parts.clock, _client_id(settings, info))
+            for info in infos
+        ]
         fleet = Fleet(made, bus=bus)
         live = LiveRuns(bus=bus)
         runner = Runner(
@@ -314,8 +319,17 @@ def _mount_pages(api: FastAPI, services: Services) -> None:
     )
 
 
+def _client_id(settings: Settings, info: BackendInfo) -> str:
+    """What a backend knows this home by, the same after a restart.
+
+    A run that was under way goes on telling that id how far it is; the lock on the home keeps
+    others from using it at the same time.
+    """
+    return hmac.new(_secret(settings).encode(), info.id.encode(), hashlib.sha256).hexdigest()[:32]
+
+
 def _secret(settings: Settings) -> str:
-    """What signs the session cookies; made once, readable by its owner only."""
+    """What only this home knows; made once, readable by its owner only."""
     path = settings.home / "session.key"
     try:
         if not path.exists():

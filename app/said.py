@@ -14,7 +14,7 @@ class Said(str):
     template: str
     params: dict[str, Any]
 
-    def __new__(cls, template: str, **params: Any) -> "Said":
+    def __new__(cls, template: str, /, **params: Any) -> "Said":
         """Fill the template in."""
         said = super().__new__(cls, template.format(**params) if params else template)
         said.template = template

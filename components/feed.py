@@ -6,7 +6,7 @@ collected here by key, newest wins, and sent a few times a second to browsers th
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from nicegui import Client
@@ -62,8 +62,7 @@ class ClientFeed:
                 async with asyncio.TaskGroup() as group:
                     flusher = group.create_task(self._flush(), name="feed flusher")
                     while await inbox.wait():
-                        for event in inbox.drain():
-                            self._fold(event, self._batch)
+                        self._fold_all(inbox.drain())
                         if inbox.lagged:
                             inbox.caught_up()
                             self._stale = True
@@ -77,6 +76,14 @@ class ClientFeed:
         """Send the whole state anew as soon as may be."""
         self._stale = True
         self._wake.set()
+
+    def _fold_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            try:
+                self._fold(event, self._batch)
+            except Exception:  # the fence of a page: one bad event must not end its feed
+                log.exception("A page could not take in %s", type(event).__name__)
+                self._stale = True
 
     async def _flush(self) -> None:
         with self._client:  # so that what is sent is in the language of this page
@@ -104,3 +111,6 @@ class ClientFeed:
             log.warning("A page could not read its state; trying again", exc_info=True)
             self.refresh()
             await self._pause(HIDDEN_INTERVAL_S)
+        except Exception:  # as above; the next event tries again
+            log.exception("A page could not be brought up to date")
+            self._stale = True

@@ -74,12 +74,12 @@ def current_language() -> str:
         return DEFAULT
 
 
-def tr(message: str, **params: Any) -> str:
+def tr(message: str, /, **params: Any) -> str:
     """The message in the current language, with `{name}` filled in from the parameters."""
     return tr_in(current_language(), message, **params)
 
 
-def tr_in(language: str, message: str, **params: Any) -> str:
+def tr_in(language: str, message: str, /, **params: Any) -> str:
     """The message in that language."""
     text = _translations(language).gettext(message)
     return text.format(**params) if params else text
@@ -101,7 +101,7 @@ def say_in(language: str, sentence: str) -> str:
     return tr_in(language, sentence.template, **params)
 
 
-def trn(singular: str, plural: str, n: int, **params: Any) -> str:
+def trn(singular: str, plural: str, n: int, /, **params: Any) -> str:
     """The form of the message that fits `n`, with `{n}` and the parameters filled in."""
     text = _translations(current_language()).ngettext(singular, plural, n)
     return text.format(n=n, **params)

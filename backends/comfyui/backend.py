@@ -39,6 +39,7 @@ class ComfyBackend:
         *,
         timeouts: Timeouts,
         clock: Clock,
+        client_id: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._info = info
@@ -51,8 +52,9 @@ class ComfyBackend:
         # reconnect the server goes on telling us about it. Servers forget the newer of two
         # sockets with one id when the older closes; hence the old one is fully closed before
         # the next opens, and an id whose socket turned out to be deaf is never used again.
-        # The id is new in each process, so no two processes ever share one.
-        self._client_id = uuid4().hex
+        # The same id after a restart of ours lets a run that outlived us go on talking to us;
+        # whoever gives it sees to it that no two processes share one.
+        self._client_id = client_id or uuid4().hex
         self._connections = 0
         self._connection: int | None = None
         self._renewal = asyncio.Event()

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection
 
-from tests.recovery.processes import Engine, WholeApp
+from tests.recovery.processes import Engine
+from tests.support.app_process import AppProcess
 
 LIMIT_S = 120
 
@@ -28,10 +29,10 @@ def engines(folder: Path, *, count: int, step_delay_s: float = 0) -> Generator[l
 
 
 @contextmanager
-def app_on(folder: Path, urls: list[str], **settings: Any) -> Generator[WholeApp]:
+def app_on(folder: Path, urls: list[str], **settings: Any) -> Generator[AppProcess]:
     """The app on these backends, `gpu-0` and so on; not started yet."""
     backends = [{"id": f"gpu-{n}", "url": url} for n, url in enumerate(urls)]
-    app = WholeApp(
+    app = AppProcess(
         folder / "home",
         backends=json.dumps(backends),
         demo_engine="false",

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.benchmarks import counting_app
 from tests.benchmarks.results import Result
-from tests.recovery.processes import WholeApp
+from tests.support.app_process import AppProcess
 from tests.support.browser import find_browser, launch_args
 
 SECONDS, LONG_SECONDS = 20, 60
@@ -16,7 +16,7 @@ _SETTLE_MS = 4000  # after the page has loaded
 def measure_idle(folder: Path, long: bool) -> list[Result]:
     """Requests of the page and statements of the app, both to be none."""
     seconds = LONG_SECONDS if long else SECONDS
-    app = WholeApp(folder / "home", script=Path(counting_app.__file__), log_level="WARNING")
+    app = AppProcess(folder / "home", script=Path(counting_app.__file__), log_level="WARNING")
     found = find_browser()
     counter = folder / "home" / counting_app.COUNT_FILE
     try:

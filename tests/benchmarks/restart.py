@@ -11,7 +11,8 @@ import httpx
 from tests.benchmarks.farm import app_on, engines, events, online, request
 from tests.benchmarks.results import Result
 from tests.recovery.audit import audit
-from tests.recovery.processes import Engine, WholeApp
+from tests.recovery.processes import Engine
+from tests.support.app_process import AppProcess
 
 WAITING = 1000
 BACKENDS = 4
@@ -33,7 +34,7 @@ def measure_restart(folder: Path, long: bool) -> list[Result]:
 
 
 def _judge(
-    app: WholeApp, made: list[Engine], *, seconds: tuple[float, float], expected: int
+    app: AppProcess, made: list[Engine], *, seconds: tuple[float, float], expected: int
 ) -> list[Result]:
     executed: Counter[str] = sum((each.executed() for each in made), Counter())
     jobs = audit(app.home, executed)
@@ -52,7 +53,7 @@ def _judge(
     ]
 
 
-async def _measure(app: WholeApp, *, drain: bool) -> tuple[tuple[float, float], int]:
+async def _measure(app: AppProcess, *, drain: bool) -> tuple[tuple[float, float], int]:
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         await asyncio.to_thread(app.start)
         await online(http, app.url)
@@ -71,7 +72,7 @@ async def _measure(app: WholeApp, *, drain: bool) -> tuple[tuple[float, float], 
     return (seconds, listening), WAITING + BACKENDS
 
 
-async def _fill(http: httpx.AsyncClient, app: WholeApp) -> set[str]:
+async def _fill(http: httpx.AsyncClient, app: AppProcess) -> set[str]:
     """Four that run and a thousand that wait; the ids of the four."""
     ids: set[str] = set()
     async with events(app.url) as heard:
@@ -91,7 +92,7 @@ async def _fill(http: httpx.AsyncClient, app: WholeApp) -> set[str]:
     return ids
 
 
-async def _all_collected(app: WholeApp, ids: set[str]) -> None:
+async def _all_collected(app: AppProcess, ids: set[str]) -> None:
     """Each of them is done: an adopted run that still goes on tells nothing before its end."""
     missing = set(ids)
     async with events(app.url, after=0) as heard:
@@ -99,7 +100,7 @@ async def _all_collected(app: WholeApp, ids: set[str]) -> None:
             missing.discard((await heard.next("job.done"))["jobId"])
 
 
-async def _empty(http: httpx.AsyncClient, app: WholeApp) -> None:
+async def _empty(http: httpx.AsyncClient, app: AppProcess) -> None:
     async with events(app.url) as heard:
         while True:
             queue = (await http.get(f"{app.url}/api/queue")).json()

@@ -1,16 +1,14 @@
 """Real Chromium against the real app; a test fails on any page error, console error or ERROR."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from tests.support.app_process import ROOT, AppProcess
+from tests.recovery.processes import Engine
+from tests.support.app_process import AppProcess
 from tests.support.browser import ensure_browser, launch_args
 
 _DURING_OUTAGE = re.compile(r"ERR_CONNECTION|WebSocket connection|net::|Failed to fetch")
@@ -105,12 +103,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
 
 
 @pytest.fixture
-def faulty_engine(tmp_path: Path) -> Iterator[str]:
-    """A demo engine as a process of its own that fails on demand; its URL."""
-    command = [sys.executable, "-m", "backends.demo", "--port", "0", "--home", str(tmp_path / "e")]
-    command += ["--faults", "--announce", "--step-delay", "0", "--parent", str(os.getpid())]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[1]
-        process.terminate()
-        process.wait(10)
+def faulty_engine(tmp_path: Path) -> Iterator[Engine]:
+    """A demo engine as a process of its own that fails on demand."""
+    engine = Engine(tmp_path / "engine").start()
+    yield engine
+    engine.kill()

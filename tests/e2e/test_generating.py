@@ -14,6 +14,7 @@ from tests.e2e.steps import (
     made_image,
     values_of,
 )
+from tests.recovery.processes import Engine
 from tests.support.app_process import AppProcess
 
 
@@ -215,14 +216,14 @@ def test_waiting_jobs_are_reordered_by_keyboard_and_the_queue_is_paused(
     assert jobs["second in line"]["startedAt"] < jobs["first in line"]["startedAt"]
 
 
-def test_failed_job_says_why_and_is_retried(own_app, open_page: OpenPage, faulty_engine) -> None:
-    engine = faulty_engine
+def test_failed_job_says_why_and_is_retried(
+    own_app, open_page: OpenPage, faulty_engine: Engine
+) -> None:
     app = own_app(
-        BACKENDS=f'[{{"id": "farm", "name": "Farm", "url": "{engine}"}}]', RETRY__MAX_ATTEMPTS="1"
+        BACKENDS=f'[{{"id": "farm", "name": "Farm", "url": "{faulty_engine.url}"}}]',
+        RETRY__MAX_ATTEMPTS="1",
     )
-    engine_api = api(engine)
-    engine_api.base_url = engine
-    engine_api.post("/demo/faults", json={"out_of_memory": True}).raise_for_status()
+    faulty_engine.fault(out_of_memory=True)
     prompt = "too large for this machine"
     body = {"prompt": prompt, "backend": "farm", "params": {"width": 64, "height": 64, "steps": 3}}
     page = open_page(app.url)
@@ -236,4 +237,3 @@ def test_failed_job_says_why_and_is_retried(own_app, open_page: OpenPage, faulty
     card(page, prompt).get_by_test_id("job-retry").click()
 
     expect_status(page, prompt, "done")
-    engine_api.close()

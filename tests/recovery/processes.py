@@ -117,55 +117,6 @@ class Lives:
         return self.finish(self.start(plan))
 
 
-class WholeApp:
-    """`python main.py --no-browser` with its pages, its server and what the settings say."""
-
-    def __init__(self, home: Path, *, script: Path = ROOT / "main.py", **settings: Any) -> None:
-        self.home = home
-        self.url = ""
-        self._script = script
-        values = {"home": home, "port": 0, **settings}
-        self._variables = {f"ORCHESTRATOR_{key.upper()}": str(v) for key, v in values.items()}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def launch(self) -> subprocess.Popen[bytes]:
-        """The process, without waiting for it."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}
-        self._process = subprocess.Popen(
-            [sys.executable, str(self._script), "--no-browser"],
-            cwd=self.home,
-            env={**clean, **self._variables, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        return self._process
-
-    def start(self) -> "WholeApp":
-        """Start it; returns when it listens."""
-        self.url = read_until(self.launch(), "Orchestrator is at ").split()[3]
-        return self
-
-    def stop(self, number: signal.Signals) -> int:
-        """Send a signal; the exit code."""
-        assert self._process is not None
-        code = end(self._process, number)
-        self._process = None
-        return code
-
-    def kill(self) -> None:
-        """Whatever it does, it is gone."""
-        if self._process is not None:
-            end(self._process, signal.SIGKILL)
-            self._process = None
-
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        assert self._process is not None
-        return self._process.pid
-
-
 def read_until(process: subprocess.Popen[bytes], beginning: str) -> str:
     """The line of its output that begins so; a process that does not say it is a failure."""
     assert process.stdout is not None

@@ -1,5 +1,6 @@
 """The real process, `python main.py`: killed, stopped, and refused."""
 
+import json
 import signal
 import socket
 import time
@@ -12,9 +13,10 @@ import httpx
 import pytest
 
 from tests.recovery.audit import audit
-from tests.recovery.processes import START_S, Engine, WholeApp
+from tests.recovery.processes import START_S, Engine
+from tests.support.app_process import AppProcess
 
-NewApp = Callable[..., WholeApp]
+NewApp = Callable[..., AppProcess]
 STOP_S = 10
 
 
@@ -23,8 +25,8 @@ def new_app(tmp_path: Path) -> Generator[NewApp]:
     """Makes apps on one home; they are gone after the test."""
     with ExitStack() as stack:
 
-        def make(**settings: Any) -> WholeApp:
-            app = WholeApp(tmp_path / "home", **settings)
+        def make(**settings: Any) -> AppProcess:
+            app = AppProcess(tmp_path / "home", **settings)
             stack.callback(app.kill)
             return app
 
@@ -44,6 +46,25 @@ def test_a_picture_is_finished_after_kill_9_mid_picture(new_app: NewApp, tmp_pat
     assert job.state == "done"
     # The engine inside the app died with it, so what it had begun was begun once more.
     assert job.executed == 2
+
+
+def test_a_run_that_outlived_the_app_goes_on_showing_its_progress(
+    new_app: NewApp, tmp_path: Path
+) -> None:
+    engine = Engine(tmp_path / "engine", step_delay_s=0.1).start()
+    try:
+        backends = json.dumps([{"id": "farm", "url": engine.url}])
+        app = new_app(backends=backends).start()
+        _generate(app, backend="farm", steps=60)
+        _wait_for(app, "job.progress", topics="job")
+        app.stop(signal.SIGKILL)
+        again = new_app(backends=backends).start()
+        _wait_for(again, "job.progress", topics="job")
+        _wait_for(again, "job.done", topics="job")
+    finally:
+        engine.kill()
+    (job,) = audit(tmp_path / "home", engine.executed())
+    assert job.executed == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -74,22 +95,22 @@ def test_a_taken_port_is_named_with_its_setting(new_app: NewApp) -> None:
     assert "ORCHESTRATOR_PORT" in said
 
 
-def _refused(app: WholeApp) -> tuple[int, str]:
+def _refused(app: AppProcess) -> tuple[int, str]:
     process = app.launch()
-    _, said = process.communicate(timeout=START_S)
-    return process.returncode, said.decode()
+    said, _ = process.communicate(timeout=START_S)
+    return process.returncode, said
 
 
-def _generate(app: WholeApp, *, steps: int) -> None:
+def _generate(app: AppProcess, *, steps: int, backend: str = "demo") -> None:
     body = {
         "prompt": "a red fox",
-        "backend": "demo",
+        "backend": backend,
         "params": {"width": 64, "height": 64, "steps": steps},
     }
     httpx.post(f"{app.url}/api/generate", json=body, trust_env=False).raise_for_status()
 
 
-def _wait_for(app: WholeApp, event: str, *, topics: str) -> None:
+def _wait_for(app: AppProcess, event: str, *, topics: str) -> None:
     """Until that event came, also one that is past already."""
     with httpx.stream(
         "GET",

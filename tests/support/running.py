@@ -60,7 +60,7 @@ async def running(
     """The services at work on these backends (with none: the demo engine)."""
     by_id = {backend.info.id: backend for backend in backends}
 
-    def fake(info: BackendInfo, _timeouts: Timeouts, _clock: Clock) -> Backend:
+    def fake(info: BackendInfo, _timeouts: Timeouts, _clock: Clock, _client_id: str) -> Backend:
         return by_id[info.id]
 
     parts = Parts(
