@@ -102,7 +102,7 @@ class JobService:
         held = " and held" if submission.hold else ""
         note = f"Submitted for {submission.backend}{held}"
         async with self._ranking:
-            jobs = self._jobs_of(submission, await self._store.last_rank())
+            jobs = self._jobs_of(submission, self._ledger.last_rank)
             await self._ledger.add(jobs, note=note, receipt=receipt)
         return jobs
 
@@ -187,7 +187,7 @@ class JobService:
             return JobChange(job=again, note="Retried")
 
         async with self._ranking:
-            rank = ranks_after(await self._store.last_rank(), count=1)[0]
+            rank = ranks_after(self._ledger.last_rank, count=1)[0]
             return await self._ledger.change(job_id, step)
 
     async def move(
@@ -353,7 +353,7 @@ class JobService:
         self, job_id: UUID, other_id: UUID | None, is_before: bool, priority: int | None
     ) -> tuple[str, int]:
         if priority is not None:
-            return ranks_after(await self._store.last_rank(), count=1)[0], priority
+            return ranks_after(self._ledger.last_rank, count=1)[0], priority
         other = await self.get(other_id) if other_id is not None else None
         if other is None or other.id == job_id or other.state is not JobState.QUEUED:
             raise ConflictError(_NO_NEIGHBOUR)

@@ -26,12 +26,15 @@ class Ledger:
         self._writing = asyncio.Lock()
         self.unfinished = UnfinishedJobs()
         self.paused = False
+        self.last_rank: str | None = None
+        """The greatest rank in use."""
 
     async def open(self) -> None:
         """Read what a former process left."""
         for job in await self._store.unfinished():
             self.unfinished.put(job)
         self.paused = await self._store.paused()
+        self.last_rank = await self._store.last_rank()
 
     async def add(self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None) -> None:
         """Write new jobs, all or none.
@@ -41,7 +44,7 @@ class Ledger:
         """
         logged = await self._store.add(jobs, note=note, receipt=receipt)
         for job, event in zip(jobs, logged, strict=True):
-            self.unfinished.put(job)
+            self._take_in(job)
             self._bus.publish(JobChanged(job=job, logged=event))
 
     async def change(self, job_id: UUID, step: Step) -> Job:
@@ -62,7 +65,7 @@ class Ledger:
             except StaleWriteError:
                 await self._reread(job_id)
                 raise
-            self.unfinished.put(change.job)
+            self._take_in(change.job)
         for image, event in zip(written.images, written.image_events, strict=True):
             self._bus.publish(ImageAdded(image=image, logged=event))
         self._bus.publish(JobChanged(job=change.job, logged=written.logged, images=written.images))
@@ -84,6 +87,10 @@ class Ledger:
         logged = await self._store.set_paused(paused)
         self.paused = paused
         self._bus.publish(QueuePaused(paused=paused, logged=logged))
+
+    def _take_in(self, job: Job) -> None:
+        self.unfinished.put(job)
+        self.last_rank = max(self.last_rank or "", job.rank)
 
     async def _reread(self, job_id: UUID) -> None:
         job = await self._store.get(job_id)

@@ -9,6 +9,8 @@ export const state = reactive({
   moreFinished: false,
   recent: null, // the newest pictures, once known
   gone: new Set(), // pictures deleted while this page was open
+  past: new Map(), // jobs of groups that left the list as finished, for the groups' sums
+  kept: null, // the job a link leads to; stays on the list however old it is
 });
 
 const STRIP = 5;
@@ -16,6 +18,7 @@ const MAX_FINISHED = 60;
 
 export function snapshot({ jobs, queue, moreFinished }) {
   const fresh = new Map(jobs.map((job) => [job.id, job]));
+  state.past.clear();
   for (const id of state.jobs.keys()) if (!fresh.has(id)) drop(id);
   for (const job of jobs) put(job);
   Object.assign(state, { queue, moreFinished, loaded: true });
@@ -36,16 +39,20 @@ export function apply(batch) {
 }
 
 function drop(id) {
+  state.past.delete(id);
   const job = state.jobs.get(id);
   if (job) forget(job.steps);
   state.jobs.delete(id);
 }
 
 function forgetOld() {
-  const finished = [...state.jobs.values()].filter(isFinished);
+  const finished = [...state.jobs.values()].filter((job) => isFinished(job) && job.id !== state.kept);
   if (finished.length <= MAX_FINISHED) return;
   state.moreFinished = true;
-  for (const job of finished.sort(newestFirst).slice(MAX_FINISHED)) state.jobs.delete(job.id);
+  for (const job of finished.sort(newestFirst).slice(MAX_FINISHED)) {
+    state.jobs.delete(job.id);
+    if (job.groupId) state.past.set(job.id, { id: job.id, groupId: job.groupId, rank: job.rank, status: job.status, prompt: job.prompt });
+  }
 }
 
 function put(job) {
