@@ -6,6 +6,7 @@ from uuid import UUID
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from app.errors import NotFoundError
 from app.events import (
     Event,
     JobChanged,
@@ -19,12 +20,16 @@ from app.services import Services
 from app.views import JobView, ProgressView, to_json
 from components import modules as _modules  # noqa: F401  (registers what job_feed.js imports)
 from components.feed import Batch, ClientFeed
-from components.i18n import say
+from components.i18n import Message, say, texts
 
 MAX_WAITING = 200
 """How many waiting jobs a page is told of; the others are only counted."""
 MAX_FINISHED = 50
 MAX_PROMPT = 1000  # characters of a prompt that a card may need
+TEXTS: tuple[Message, ...] = (
+    "Held", "Waiting", "Running", "Done", "Failed", "Cancelled", "{n} % done", "Queue paused",
+    "Queue resumed", ("and {n} more", "and {n} more"),
+)  # fmt: skip
 
 
 class JobFeed(ui.element, component="job_feed.js"):
@@ -35,6 +40,8 @@ class JobFeed(ui.element, component="job_feed.js"):
         super().__init__()
         self._services = services
         self._also = also
+        self._props["texts"] = texts(*TEXTS)
+        self._props["kept"] = str(also) if also else None
         self.feed = ClientFeed(
             ui.context.client,
             bus=services.bus,
@@ -58,7 +65,7 @@ class JobFeed(ui.element, component="job_feed.js"):
         dropped = {job.id for job in waiting[MAX_WAITING:]}
         jobs = [job for job in board.jobs if job.id not in dropped]
         if self._also is not None and all(job.id != self._also for job in jobs):
-            jobs.append(await self._services.jobs.detail(self._also))
+            jobs += await self._read_also(self._also)
         self.run_method(
             "snapshot",
             {
@@ -67,6 +74,12 @@ class JobFeed(ui.element, component="job_feed.js"):
                 "moreFinished": board.has_more,
             },
         )
+
+    async def _read_also(self, job_id: UUID) -> list[JobView]:
+        try:
+            return [await self._services.jobs.detail(job_id, say=say)]
+        except NotFoundError:  # the page says so; without it the board is as good as any
+            return []
 
     def _send(self, batch: Batch) -> None:
         if "figures" in batch:

@@ -1,3 +1,4 @@
+import { isTyping, letter } from "orchestrator/board_keys.js";
 import { speaker } from "orchestrator/i18n.js";
 import { isFinished, newestFirst, secondsLeft, state } from "orchestrator/jobs.js";
 import { clock, span, watchClock } from "orchestrator/time.js";
@@ -23,7 +24,7 @@ export default {
         <span class="o-grow"></span>
         <a v-if="result" class="o-btn o-btn-quiet o-btn-compact" :href="'/canvas/' + result.id">{{ t("Open") }}</a>
       </div>
-      <div class="o-stage" data-testid="live-preview" :data-rev="rev" :style="{ '--ratio': ratio }">
+      <div class="o-stage" ref="stage" data-testid="live-preview" :data-rev="rev" :style="{ '--ratio': ratio }">
         <template v-if="job">
           <img v-for="layer in layers" :key="layer.src" :src="layer.src" :alt="layer.alt" class="o-layer" :data-in="layer.shown" draggable="false" />
           <div v-if="!layers.length" class="o-stage-wait">
@@ -39,6 +40,9 @@ export default {
               <img :src="entry.url" alt="" /><figcaption class="o-num">{{ entry.step }}</figcaption>
             </figure>
           </div>
+          <button v-if="canFill" class="o-icon-btn o-over o-over-full" data-testid="live-fullscreen" :title="fullTitle" :aria-label="fullTitle" @click="toggleFull">
+            <svg class="o-i" aria-hidden="true"><use :href="full ? '#o-i-x' : '#o-i-expand'" /></svg>
+          </button>
         </template>
       </div>
       <div class="o-now-facts">
@@ -59,7 +63,6 @@ export default {
           </div>
         </template>
       </div>
-      <div class="o-vh" aria-live="polite">{{ news }}</div>
       <div v-if="state.loaded && state.recent && !job" class="o-empty o-now-empty" data-testid="live-empty">
         <svg class="o-now-art" viewBox="0 0 240 132" aria-hidden="true">
           <g transform="rotate(-8 70 70)"><rect x="18" y="18" width="100" height="100" rx="10" class="o-art-back" /></g>
@@ -74,7 +77,7 @@ export default {
       </div>
     </section>`,
   data() {
-    return { state, clock, chosen: null, layers: [], looking: null, news: "", rev: 0 };
+    return { state, clock, chosen: null, layers: [], looking: null, rev: 0, full: false };
   },
   created() {
     Object.assign(this, speaker(this.texts));
@@ -83,11 +86,14 @@ export default {
       this.unwatch = busy ? watchClock() : null;
     }, { immediate: true });
     this.$watch(() => this.source, this.load, { immediate: true });
-    this.$watch(() => this.milestone, (now, before) => {
-      if (now && now !== before && this.job) this.news = now === "end" ? this.t("Done") : this.t("{n} % done", { n: now });
-    });
+  },
+  mounted() {
+    addEventListener("keydown", this.onKey);
+    document.addEventListener("fullscreenchange", this.onFull);
   },
   unmounted() {
+    removeEventListener("keydown", this.onKey);
+    document.removeEventListener("fullscreenchange", this.onFull);
     this.unwatch?.();
   },
   computed: {
@@ -119,6 +125,12 @@ export default {
     ratio() {
       return this.job ? this.job.params.width / this.job.params.height : 1.5;
     },
+    canFill() {
+      return document.fullscreenEnabled && this.layers.length > 0;
+    },
+    fullTitle() {
+      return this.full ? this.t("Leave full screen (F)") : this.t("Full screen (F)");
+    },
     isDemo() {
       return (this.job?.backendId ?? this.job?.backend) === "demo";
     },
@@ -139,10 +151,6 @@ export default {
     left() {
       const left = this.job.status === "running" ? secondsLeft(this.job, clock.now) : null;
       return left === null ? "" : this.t("{time} left", { time: span(left) });
-    },
-    milestone() {
-      if (!this.job || this.job.status === "done") return this.job ? "end" : null;
-      return this.percent(this.job) >= 50 ? 50 : null;
     },
   },
   methods: {
@@ -195,6 +203,18 @@ export default {
       const at = this.running.indexOf(this.job) + step;
       this.chosen = this.running[(at + this.running.length) % this.running.length].id;
       this.$nextTick(() => this.$el.querySelector("[role=tab][aria-selected=true]")?.focus());
+    },
+    onKey(event) {
+      const other = isTyping(event.target) || event.target.closest?.("[role=dialog], [role=menu]");
+      if (other || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (letter(event) === "f" && this.job) this.toggleFull();
+    },
+    onFull() {
+      this.full = document.fullscreenElement === this.$refs.stage;
+    },
+    toggleFull() {
+      if (this.full) document.exitFullscreen();
+      else this.$refs.stage.requestFullscreen?.();
     },
     start() {
       window.oDashTab?.("create");

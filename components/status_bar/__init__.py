@@ -28,9 +28,8 @@ class StatusBar(ui.element, component="status_bar.js"):
 
     def __init__(self, services: Services) -> None:
         super().__init__()
-        self._services = services
         self._jobs = services.jobs
-        self._fractions: dict[UUID, float] = {}
+        self._running: set[UUID] = set()
         self._shown: dict[str, Any] = {}
         self._props["texts"] = texts(*TEXTS)
         self._feed = ClientFeed(
@@ -48,8 +47,7 @@ class StatusBar(ui.element, component="status_bar.js"):
     async def _snapshot(self) -> None:
         running = JobFilter(states=frozenset({JobState.RUNNING}))
         page = await self._jobs.page(running, limit=_MAX_RUNNING)
-        known = {job.id: self._jobs.progress_of(job.id) for job in page.items}
-        self._fractions = {id: each.fraction if each else 0.0 for id, each in known.items()}
+        self._running = {job.id for job in page.items}
         self._shown = {}
         self._show()
 
@@ -59,8 +57,9 @@ class StatusBar(ui.element, component="status_bar.js"):
             self.run_method("ended", list(batch["ended"].values()))
 
     def _show(self) -> None:
-        fractions = self._fractions.values()
-        percent = int(100 * sum(fractions) / len(fractions)) if fractions else None
+        # One that ended while the list was read has no progress any more.
+        known = [found for job_id in self._running if (found := self._jobs.progress_of(job_id))]
+        percent = int(100 * sum(each.fraction for each in known) / len(known)) if known else None
         shown = {**to_json(self._jobs.queue()), "percent": percent}
         if shown != self._shown:
             self._shown = shown
@@ -68,14 +67,12 @@ class StatusBar(ui.element, component="status_bar.js"):
 
     def _fold(self, event: Event, batch: Batch) -> None:
         match event:
-            case JobProgressed():
-                self._fractions[event.job_id] = event.progress.fraction
             case JobChanged() if event.job.state is JobState.RUNNING:
-                self._fractions.setdefault(event.job.id, 0.0)
+                self._running.add(event.job.id)
             case JobChanged():
-                self._fractions.pop(event.job.id, None)
+                self._running.discard(event.job.id)
                 self._fold_ending(event, batch)
-            case JobRemoved() | QueuePaused():
+            case JobProgressed() | JobRemoved() | QueuePaused():
                 pass
             case _:
                 return

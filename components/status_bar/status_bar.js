@@ -1,4 +1,7 @@
+import { isTyping, letter } from "orchestrator/board_keys.js";
+import { announceEnding } from "orchestrator/endings.js";
 import { speaker } from "orchestrator/i18n.js";
+import { showProgress } from "orchestrator/progress_mark.js";
 
 const PAGES = { d: "/", c: "/canvas" };
 
@@ -51,11 +54,17 @@ export default {
     },
     snapshot(queue) {
       this.queue = queue;
+      showProgress(queue.running ? (queue.percent ?? 0) : null);
+    },
+    ended(jobs) {
+      for (const { status, prompt, ...job } of jobs) {
+        announceEnding({ ...job, title: status === "done" ? this.t("Done") : this.t("Failed"), body: prompt });
+      }
     },
     onKey(event) {
-      if (event.target.closest?.("input, textarea, select, [contenteditable], [role=dialog]")) return;
+      if (isTyping(event.target) || event.target.closest?.("[role=dialog]")) return;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const key = event.key.toLowerCase();
+      const key = letter(event);
       const second = Date.now() - this.prefix < 1200;
       this.prefix = key === "g" ? Date.now() : 0;
       if (event.key === "?") this.$emit("help");

@@ -282,3 +282,14 @@ async def test_unknown_images_are_404(home: Path, method: str, path: str) -> Non
         answer = await app.http.request(method, f"/api/images/{new_id()}{path}")
 
     assert problem(answer, 404)["code"] == "not_found"
+
+
+async def test_archive_for_a_form_is_the_same_zip(home: Path) -> None:
+    async with api(home) as app:
+        picture = await app.picture()
+        answer = await app.http.post("/api/images/archive", data={"ids": picture["id"]})
+        wrong = await app.http.post("/api/images/archive", data={"ids": "no-id"})
+
+    assert answer.headers["content-type"] == "application/zip"
+    assert answer.content.startswith(b"PK")
+    assert problem(wrong, 422)["errors"][0]["field"] == "ids"

@@ -373,3 +373,19 @@ async def test_the_queue_is_reordered_paused_and_emptied(home: Path) -> None:
     assert prompt.job_id == second
     assert (emptied, cleared) == ({"cancelled": 1}, {"removed": 2})
     assert left == {"jobs": [], "nextCursor": None}
+
+
+_HELD = {"prompt": "a red fox", "backend": "demo", "hold": True}
+
+
+async def test_key_is_not_used_up_by_a_refused_submission(home: Path) -> None:
+    async with api(home) as app:
+        headers = {"Idempotency-Key": "once"}
+        wrong = {**_HELD, "backend": "nowhere"}
+        assert (
+            await app.http.post("/api/generate", json=wrong, headers=headers)
+        ).status_code == 400
+
+        answer = await app.http.post("/api/generate", json=_HELD, headers=headers)
+
+        assert answer.status_code == 202
