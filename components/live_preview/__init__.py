@@ -16,9 +16,10 @@ SHEET = Path(__file__).with_name("live_preview.css")
 TEXTS: tuple[Message, ...] = (
     "Now running", "Latest result", "Running jobs", "Open", "Waiting for the first preview",
     "step {step}", "Demo — no AI model", "Earlier steps", "phase {phase} of {phases}", "Progress",
-    "Cancelling", "Cancel", "Make the first picture", "Describe a picture", "Done", "{n} % done",
+    "Cancelling", "Cancel", "Make the first picture", "Describe a picture", "Done",
     "Say what you want to see and press Generate. The picture sharpens here step by step.",
     "Starting on {name}", "Running", "{time} elapsed", "{time} left",
+    "Full screen (F)", "Leave full screen (F)",
 )  # fmt: skip
 
 

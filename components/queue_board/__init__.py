@@ -1,6 +1,8 @@
 """The queue board: every job with what it does, why it waits, and what can be done with it."""
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -8,8 +10,10 @@ from uuid import UUID
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from app.errors import OrchestratorError
+from app.errors import ConflictError, NotFoundError, OrchestratorError
 from app.jobs import JobService
+from app.models import Job, JobState
+from app.ports import JobFilter
 from components import modules as _modules  # noqa: F401  (registers what queue_board.js imports)
 from components import notify
 from components.i18n import Message, texts, trn
@@ -17,17 +21,24 @@ from components.i18n import Message, texts, trn
 log = logging.getLogger(__name__)
 
 SHEET = Path(__file__).with_name("queue_board.css")
+_PAGE = 200
 TEXTS: tuple[Message, ...] = (
     "Queue", "empty", "Pause", "Resume", "Filter", "More", "Cancel all waiting", "Clear finished",
+    "Retry all failed", "Select jobs", "Select all", "Select", "Select (Space)", "Remove", "Cancel",
+    "Clear the selection (Esc)", "Words in the prompt", "State", "Backend", "All backends",
+    "Cancel the rest (Del)", "Retry failed and cancelled (R)", "Copy link", "Link copied",
+    "Log (L)", "Remove from the list (Del)", "Run (↵)", "Notify me when a long job ends",
+    "Get a notification when a job like this ends?", "Yes", "No",
+    "The browser does not allow notifications from this page.",
     "Paused. What runs goes on; nothing new starts.", "Nothing waits", "No job matches the filter",
     "Press Ctrl ↵ in the prompt to add a job.", "Show all", "Running", "Waiting", "Held",
     "Finished", "Drag to reorder", "Clear", "{done} of {total}", "All", "Done", "Failed",
     "Cancelled", "Queued", "Cancelling", "Progress", "Retry", "Log", "in {time}", "{time} left",
-    "{n} s", "at step {step} of {steps}", "seed {seed}", "Run", "Cancel (Del)",
-    "Remove from the list", "Move up (Alt ↑)", "Move down (Alt ↓)", "Retry (R)", "View result (↵)",
+    "{n} s", "at step {step} of {steps}", "seed {seed}", "Cancel (Del)",
+    "Move up (Alt ↑)", "Move down (Alt ↓)", "Retry (R)", "View result (↵)",
     "The log could not be read.",
     ("{n} running", "{n} running"), ("{n} waiting", "{n} waiting"),
-    ("and {n} more", "and {n} more"), ("{n} step", "{n} steps"),
+    ("and {n} more", "and {n} more"), ("{n} step", "{n} steps"), ("{n} selected", "{n} selected"),
 )  # fmt: skip
 
 
@@ -51,7 +62,9 @@ class QueueBoard(ui.element, component="queue_board.js"):
         except OrchestratorError as exc:
             notify.show_error(exc)
 
-    async def _act(self, verb: str, id: str | None, **target: Any) -> None:
+    async def _act(
+        self, verb: str, id: str | None = None, ids: Sequence[str] = (), **target: Any
+    ) -> None:
         jobs = self._jobs
         match verb:
             case "pause":
@@ -62,8 +75,15 @@ class QueueBoard(ui.element, component="queue_board.js"):
                 n = await jobs.clear_finished()
                 notify.show_done(trn("{n} job cleared", "{n} jobs cleared", n))
             case "cancel_waiting":
-                n = await jobs.cancel_waiting()
-                notify.show_done(trn("{n} job cancelled", "{n} jobs cancelled", n))
+                await self._cancel([job.id for job in await self._all(JobState.QUEUED)])
+            case "cancel_many":
+                await self._cancel([UUID(each) for each in ids])
+            case "retry_failed":
+                await self._retry([job.id for job in await self._all(JobState.FAILED)])
+            case "retry_many":
+                await self._retry([UUID(each) for each in ids])
+            case "remove_many":
+                await self._remove([UUID(each) for each in ids])
             case "move":
                 before, after = (target.get(side) for side in ("before", "after"))
                 await jobs.move(
@@ -75,3 +95,39 @@ class QueueBoard(ui.element, component="queue_board.js"):
                 await getattr(jobs, verb)(UUID(id))
             case _:
                 log.warning("The queue board sent an unknown action: %r", verb)
+
+    async def _cancel(self, job_ids: Sequence[UUID]) -> None:
+        before = [await self._jobs.get(job_id) for job_id in job_ids]
+        open_ones = [job for job in before if not job.state.is_terminal]
+        n = await self._jobs.cancel_many([job.id for job in open_ones])
+        text = trn("{n} job cancelled", "{n} jobs cancelled", n)
+        # Only waiting jobs are as they were when they are queued again; work done is lost.
+        if n and all(job.state is JobState.QUEUED for job in open_ones):
+            order = sorted(open_ones, key=lambda job: (-job.priority, job.rank))
+            notify.show_undo(text, lambda: self._jobs.retry_many([job.id for job in order]))
+        else:
+            notify.show_done(text)
+
+    async def _retry(self, job_ids: Sequence[UUID]) -> None:
+        n = await self._jobs.retry_many(job_ids)
+        notify.show_done(trn("{n} job queued again", "{n} jobs queued again", n))
+
+    async def _remove(self, job_ids: Sequence[UUID]) -> None:
+        n = 0
+        for job_id in job_ids:
+            with suppress(ConflictError, NotFoundError):  # not finished, or gone already
+                await self._jobs.remove(job_id)
+                n += 1
+        notify.show_done(trn("{n} job cleared", "{n} jobs cleared", n))
+
+    async def _all(self, state: JobState) -> list[Job]:
+        found: list[Job] = []
+        cursor: int | None = None
+        while True:
+            page = await self._jobs.page(
+                JobFilter(states=frozenset({state})), limit=_PAGE, cursor=cursor
+            )
+            found += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return found[::-1]  # oldest first, as they were asked for

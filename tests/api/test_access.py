@@ -118,7 +118,7 @@ async def test_revoked_session_is_out_and_its_stream_ends(home: Path) -> None:
     async with locked(home) as app:
         cookie = await logged_in(app)
         headers = {"cookie": f"{COOKIE}={cookie}"}
-        async with stream(app.asgi, "/api/events", headers=headers) as events:
+        async with stream(app.asgi, "/api/events", query="topics=job", headers=headers) as events:
             await events.start()
             await events.event()
             listed = (await app.http.get("/api/sessions")).json()["sessions"]
