@@ -23,6 +23,7 @@ from app.errors import (
     StorageError,
 )
 from app.fleet import Fleet
+from app.graphs.embedded import as_drawn
 from app.ids import new_id
 from app.ledger import Ledger
 from app.live import LiveRuns
@@ -271,7 +272,7 @@ class Runner:
             size_bytes=stored.size_bytes,
             width=stored.width,
             height=stored.height,
-            request=job.request if job else None,
+            request=as_drawn(job.request, stored.metadata) if job else None,
             created_at=self._clock.now(),
         )
 

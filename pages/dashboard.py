@@ -23,11 +23,17 @@ from components.scope import Scope
 SHEET = Path(__file__).with_name("dashboard.css")
 SHORTCUTS = (
     ("Ctrl ↵", "Generate"),
+    ("F", "Full screen"),
     ("↑ ↓", "Move between jobs"),
     ("Alt ↑ ↓", "Move the job up or down the queue"),
+    ("↵", "View the result, run a held job, or fold a group"),
     ("Del", "Cancel the job, or remove a finished one"),
     ("R", "Retry the job"),
-    ("↵", "View the result, or run a held job"),
+    ("L", "Show or hide the log"),
+    ("Space", "Select the job"),
+    ("Shift ↑ ↓", "Select several jobs"),
+    ("Ctrl A", "Select all jobs shown"),
+    ("Esc", "Close, or clear the selection"),
 )
 
 

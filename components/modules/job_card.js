@@ -6,16 +6,18 @@ const WORDS = { created: "Held", queued: "Queued", waiting: "Waiting", running: 
 
 // One job on the board. Renders anew only when this job changes.
 export const JobCard = {
-  props: { job: Object, t: Function, tn: Function, backends: Object, position: Number, last: Boolean, reorder: Boolean, focusable: Boolean, expanded: Boolean },
-  emits: ["act", "focus", "drag", "dragend"],
+  props: { job: Object, t: Function, tn: Function, backends: Object, position: Number, last: Boolean, reorder: Boolean, focusable: Boolean, expanded: Boolean, selected: Boolean },
+  emits: ["act", "focus", "drag", "dragend", "pick"],
   template: `
-    <article class="o-job" :class="{ 'o-job-small': small }" :data-st="look" :data-job="job.id" :data-waiting="reorder || null"
+    <article class="o-job" :class="{ 'o-job-small': small, 'o-job-open': unfolded }" :data-selected="selected || null" :data-st="look" :data-job="job.id" :data-waiting="reorder || null"
              :data-testid="'job-card-' + job.id" :tabindex="focusable ? 0 : -1" :draggable="reorder" :aria-label="word + ': ' + job.prompt"
-             @focus="$emit('focus')" @dragstart="$emit('drag')" @dragend="$emit('dragend')">
+             @focus="$emit('focus')" @dragstart="startDrag" @dragend="$emit('dragend')" @click="onClick">
       <span v-if="reorder" class="o-grip"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-grip" /></svg></span>
       <div class="o-job-pic">
         <img v-if="picture" :src="picture" alt="" draggable="false" @error="broken = picture" />
         <svg v-else class="o-i" aria-hidden="true"><use :href="job.status === 'queued' || small ? '#o-i-image' : '#o-i-' + icon" /></svg>
+        <button class="o-pick" role="checkbox" :aria-checked="selected" tabindex="-1" data-testid="job-select" :title="t('Select (Space)')"
+                :aria-label="t('Select (Space)')" @click.stop="$emit('pick', $event)"><span><svg class="o-i" aria-hidden="true"><use href="#o-i-check" /></svg></span></button>
       </div>
       <div class="o-job-main">
         <div class="o-job-line">
@@ -38,6 +40,8 @@ export const JobCard = {
             <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-retry" /></svg>{{ t("Retry") }}</button>
           <button class="o-btn o-btn-quiet o-btn-compact" data-testid="job-log" :aria-expanded="unfolded" @click="toggleLog">
             <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-term" /></svg>{{ t("Log") }}</button>
+          <button v-if="unfolded" class="o-btn o-btn-quiet o-btn-compact" data-testid="job-link" @click="copyLink">
+            <svg class="o-i o-i-s" aria-hidden="true"><use :href="copied ? '#o-i-check' : '#o-i-copy'" /></svg>{{ copied ? t("Link copied") : t("Copy link") }}</button>
         </div>
         <ol v-if="unfolded" class="o-job-log" data-testid="job-log-lines" tabindex="0">
           <li v-if="!log.length" class="o-mut">…</li><li v-for="(line, i) in log" :key="i">{{ line }}</li>
@@ -51,12 +55,15 @@ export const JobCard = {
       </div>
     </article>`,
   data() {
-    return { unfolded: false, log: [], broken: null };
+    return { unfolded: false, log: [], broken: null, copied: false };
   },
   mounted() {
     if (this.expanded) {
-      this.$el.scrollIntoView({ block: "center" });
       this.toggleLog();
+      this.$nextTick(() => {
+        this.$el.scrollIntoView({ block: "center" });
+        this.$el.focus({ preventScroll: true });
+      });
     }
   },
   watch: {
@@ -124,10 +131,10 @@ export const JobCard = {
     },
     actions() {
       const { job, t } = this;
-      const run = { verb: "run", icon: "play", title: t("Run") };
+      const run = { verb: "run", icon: "play", title: t("Run (↵)") };
       const cancel = { verb: "cancel", icon: "stop", title: t("Cancel (Del)"), disabled: job.cancelRequested };
-      const remove = { verb: "remove", icon: "x", title: t("Remove from the list") };
-      const log = { verb: "log", icon: "term", title: t("Log") };
+      const remove = { verb: "remove", icon: "x", title: t("Remove from the list (Del)") };
+      const log = { verb: "log", icon: "term", title: t("Log (L)") };
       if (job.status === "created") return [run, cancel];
       if (job.status === "running") return [log, cancel];
       if (job.status === "queued") {
@@ -141,6 +148,27 @@ export const JobCard = {
     },
   },
   methods: {
+    startDrag(event) {
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setData("text/plain", this.job.prompt);
+      this.$emit("drag");
+    },
+    // With a modifier anywhere on the card; while some are selected, any click on it.
+    onClick(event) {
+      if (event.target.closest("button, a, ol") || String(getSelection())) return;
+      const isSelecting = this.$el.closest("[data-selecting]");
+      if (event.ctrlKey || event.metaKey || event.shiftKey || isSelecting) this.$emit("pick", event);
+    },
+    async copyLink() {
+      try {
+        await navigator.clipboard.writeText(`${location.origin}/jobs/${this.job.id}`);
+        this.copied = true;
+        setTimeout(() => (this.copied = false), 2000);
+      } catch {
+        // Only offered by secure pages; elsewhere the address is put where it can be copied from.
+        history.replaceState(history.state, "", `/jobs/${this.job.id}`);
+      }
+    },
     act(verb) {
       if (verb === "log") this.toggleLog();
       else this.$emit("act", verb);

@@ -24,7 +24,7 @@ SHEET = Path(__file__).with_name("queue_board.css")
 _PAGE = 200
 TEXTS: tuple[Message, ...] = (
     "Queue", "empty", "Pause", "Resume", "Filter", "More", "Cancel all waiting", "Clear finished",
-    "Retry all failed", "Select jobs", "Select all", "Select", "Select (Space)", "Remove", "Cancel",
+    "Retry all failed", "Select jobs", "Select all", "Select (Space)", "Remove", "Cancel",
     "Clear the selection (Esc)", "Words in the prompt", "State", "Backend", "All backends",
     "Cancel the rest (Del)", "Retry failed and cancelled (R)", "Copy link", "Link copied",
     "Log (L)", "Remove from the list (Del)", "Run (↵)", "Notify me when a long job ends",
@@ -74,16 +74,6 @@ class QueueBoard(ui.element, component="queue_board.js"):
             case "clear":
                 n = await jobs.clear_finished()
                 notify.show_done(trn("{n} job cleared", "{n} jobs cleared", n))
-            case "cancel_waiting":
-                await self._cancel([job.id for job in await self._all(JobState.QUEUED)])
-            case "cancel_many":
-                await self._cancel([UUID(each) for each in ids])
-            case "retry_failed":
-                await self._retry([job.id for job in await self._all(JobState.FAILED)])
-            case "retry_many":
-                await self._retry([UUID(each) for each in ids])
-            case "remove_many":
-                await self._remove([UUID(each) for each in ids])
             case "move":
                 before, after = (target.get(side) for side in ("before", "after"))
                 await jobs.move(
@@ -93,12 +83,22 @@ class QueueBoard(ui.element, component="queue_board.js"):
                 )
             case "run" | "cancel" | "retry" | "remove":
                 await getattr(jobs, verb)(UUID(id))
+            case "cancel_waiting":
+                await self._cancel([job.id for job in await self._all(JobState.QUEUED)])
+            case "retry_failed":
+                await self._retry([job.id for job in await self._all(JobState.FAILED)])
+            case "cancel_many" | "retry_many" | "remove_many":
+                many = {"cancel": self._cancel, "retry": self._retry, "remove": self._remove}
+                await many[verb.removesuffix("_many")]([UUID(each) for each in ids])
             case _:
                 log.warning("The queue board sent an unknown action: %r", verb)
 
     async def _cancel(self, job_ids: Sequence[UUID]) -> None:
-        before = [await self._jobs.get(job_id) for job_id in job_ids]
-        open_ones = [job for job in before if not job.state.is_terminal]
+        open_ones: list[Job] = []
+        for job_id in job_ids:
+            with suppress(NotFoundError):  # removed meanwhile
+                job = await self._jobs.get(job_id)
+                open_ones += [] if job.state.is_terminal else [job]
         n = await self._jobs.cancel_many([job.id for job in open_ones])
         text = trn("{n} job cancelled", "{n} jobs cancelled", n)
         # Only waiting jobs are as they were when they are queued again; work done is lost.

@@ -86,7 +86,7 @@ export const Details = {
       const { t } = this.words;
       const { params } = this.image;
       return [
-        [t("Model"), params.checkpoint ?? (this.image.isDemo ? t("Demo, no AI model") : t("Default"))],
+        [t("Model"), this.image.isDemo ? t("Demo, no AI model") : params.checkpoint ?? t("Default")],
         [t("Size"), `${params.width} × ${params.height}`],
         [t("Steps, CFG"), `${params.steps} · ${params.cfg.toFixed(1)}`],
         [t("Sampler"), `${params.sampler} · ${params.scheduler}`],
