@@ -245,7 +245,8 @@ class ComfyRun:
                 end = None
         if end is not None:
             events.append(end)
-            self._judge_socket()
+            if found is not None:  # what never executed is silent on a good socket, too
+                self._judge_socket()
         return events
 
     async def _look(self) -> Brief | HistoryEntry | tuple[OutputFile, ...] | None:

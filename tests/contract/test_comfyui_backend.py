@@ -126,6 +126,7 @@ async def test_a_dropped_socket_comes_back_and_goes_on_telling(farm: Farm) -> No
 
 async def test_stopping_a_waiting_run_touches_nobody_elses(farm: Farm) -> None:
     watched = await farm.connected()
+    client_id = watched.backend.client_id
     blocker, attempt = new_attempt(), new_attempt()
     await farm.fault(hang_at_step=2)
 
@@ -141,6 +142,7 @@ async def test_stopping_a_waiting_run_touches_nobody_elses(farm: Farm) -> None:
         ended = await finish(running)
 
     assert stopped[-1] == RunInterrupted()
+    assert watched.backend.client_id == client_id  # its silence was no sign of a deaf socket
     assert isinstance(ended[-1], RunSucceeded)
     assert (await farm.executed()).keys() == {str(blocker.id), foreign}
 
