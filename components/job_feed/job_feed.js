@@ -31,7 +31,7 @@ export default {
     );
     this.$watch(
       () => state.queue.paused,
-      (paused) => (this.news = paused ? this.t("Queue paused") : this.t("Queue resumed")),
+      (paused) => this.isReady && (this.news = paused ? this.t("Queue paused") : this.t("Queue resumed")),
     );
   },
   mounted() {
@@ -47,6 +47,7 @@ export default {
       const isFirst = !state.loaded || !this.known.size;
       snapshot(everything);
       if (isFirst) this.remember();
+      this.$nextTick(() => (this.isReady = true));
     },
     stageOf(job) {
       return job.status === "running" && job.progress?.fraction >= 0.5 ? "half" : job.status;

@@ -6,12 +6,12 @@ export const GroupHead = {
   props: { group: Object, folded: Boolean, t: Function, more: Boolean, focusable: Boolean, row: String },
   emits: ["act", "focus"],
   template: `
-    <div class="o-group" data-group>
+    <div class="o-group" data-group :data-acts="actions.length">
       <button class="o-group-fold" :data-row="row" :data-testid="'job-group-' + group.id" :tabindex="focusable ? 0 : -1" :aria-expanded="!folded"
               :title="group.prompt" @click="$emit('act', 'fold')" @focus="$emit('focus')">
         <svg class="o-i o-i-s" aria-hidden="true" :data-open="!folded"><use href="#o-i-cr" /></svg>
         <span class="o-trunc o-grow" dir="auto">{{ group.prompt }}</span>
-        <span class="o-num o-group-sum">{{ t("{done} of {total}", { done: group.done, total: total }) }} · {{ group.percent }} %</span>
+        <span class="o-num o-group-sum">{{ t("{done} of {total}", { done: group.done, total: total }) }}<template v-if="!more"> · {{ group.percent }} %</template></span>
       </button>
       <div class="o-group-acts">
         <button v-for="action in actions" :key="action.verb" class="o-icon-btn o-icon-btn-compact" :data-testid="action.verb" tabindex="-1"

@@ -4,7 +4,7 @@ import { BoardHead } from "orchestrator/board_head.js";
 import { GroupHead } from "orchestrator/group_head.js";
 import { JobCard } from "orchestrator/job_card.js";
 import { number, speaker } from "orchestrator/i18n.js";
-import { isFinished, state } from "orchestrator/jobs.js";
+import { isFinished, newestFirst, state } from "orchestrator/jobs.js";
 import { watchClock } from "orchestrator/time.js";
 
 const NO_FILTER = { status: "all", words: "", backend: "" };
@@ -46,7 +46,7 @@ export default {
               <span v-if="row.head.name === 'waiting' && row.head.jobs.length > 1" class="o-wide o-fine">{{ t("Drag to reorder") }}</span>
               <button v-if="row.head.name === 'finished'" class="o-link" data-testid="queue-clear" @click="act('clear')">{{ t("Clear") }}</button>
             </div>
-            <GroupHead v-else-if="row.group" :group="row.group" :folded="row.folded" :t="t" :more="isCut(row)" :focusable="row.key === focusable" :row="row.key"
+            <GroupHead v-else-if="row.group" :group="row.group" :folded="row.folded" :t="t" :more="cut.has(row.group.id)" :focusable="row.key === focusable" :row="row.key"
                        :class="dropClass(row.key)" @focus="focused = row.key" @act="(verb) => actOnGroup(row, verb)" />
             <p v-else-if="row.hidden" class="o-hint o-queue-more">{{ tn("and {n} more", row.hidden) }}</p>
             <JobCard v-else :job="row.job" :t="t" :tn="tn" :backends="backends" :position="row.position" :last="row.last" :ref="(card) => keepCard(row.key, card)"
@@ -108,6 +108,12 @@ export default {
     groups() {
       return groupsOf();
     },
+    // Groups that go on beyond what this page was told of, so that their sums are lower bounds.
+    cut() {
+      const oldest = state.moreFinished ? [...this.finished].sort(newestFirst).at(-1) : null;
+      const last = this.hidden > 0 ? this.waiting.at(-1) : null;
+      return new Set([oldest?.groupId, last?.groupId]);
+    },
     summary() {
       const { running, queued } = state.queue;
       if (!running && !queued) return this.t("empty");
@@ -148,10 +154,6 @@ export default {
     },
     keepCard(key, card) {
       card ? this.cards.set(key, card) : this.cards.delete(key);
-    },
-    // The group goes on beyond what this page was told of, so its sum is a lower bound.
-    isCut(row) {
-      return this.hidden > 0 && row.section === "waiting" && row.members.at(-1) === this.waiting.at(-1);
     },
     // The job that a link leads to must not be hidden in a folded group.
     reveal(status) {

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,12 +15,18 @@ from nicegui.testing import User
 from nicegui.testing.user_interaction import UserInteraction
 from nicegui.testing.user_simulation import user_simulation
 
+from app.errors import PromptRejectedError
+from app.events import JobChanged
 from app.ids import new_id
 from app.models import Job, JobState
+from app.ports import RunFailed
 from app.services import Services
 from app.views import JobView
+from components.feed import Batch
+from components.job_feed import JobFeed
 from components.notify import Toast
 from components.queue_board import QueueBoard
+from components.status_bar import StatusBar
 from pages.shell import build_root
 from tests.support.fakes import LIMIT_S, FakeBackend, info
 from tests.support.running import running, submit, until_job
@@ -237,6 +245,85 @@ async def test_the_board_pauses_clears_and_empties_the_queue(services: Services)
 
     assert said[1] == ("done", "2 jobs cleared")
     assert await jobs_of(services) == []
+
+
+async def test_cancelled_waiting_jobs_come_back_in_their_order(services: Services) -> None:
+    await services.jobs.pause()
+    jobs = [await submit(services, prompt) for prompt in ("one", "two", "three")]
+    async with browsing(services) as user:
+        undos: list[Callable[[], Any]] = []
+        toast = next(iter(user.find(Toast).elements))
+        toast.show = lambda text, *, kind, undo=None: undos.append(undo)
+        act(user, "cancel_many", ids=[str(jobs[2].id), str(jobs[0].id), str(new_id())])
+        await until(lambda: undos)
+        assert [job.prompt for job in await jobs_of(services)][:1] == ["two"]
+
+        await undos[0]()
+
+    assert [job.prompt for job in await jobs_of(services)] == ["two", "one", "three"]
+
+
+async def test_held_jobs_are_not_offered_back_because_they_would_run(services: Services) -> None:
+    held = await submit(services, "held", hold=True)
+    async with browsing(services) as user:
+        undos: list[Any] = []
+        toast = next(iter(user.find(Toast).elements))
+        toast.show = lambda text, *, kind, undo=None: undos.append(undo)
+        act(user, "cancel_many", ids=[str(held.id)])
+        await until(lambda: undos)
+
+    assert undos == [None]
+
+
+async def test_failed_jobs_are_retried_at_once_and_finished_ones_removed(
+    services: Services, backend: FakeBackend
+) -> None:
+    jobs = [await submit(services, prompt) for prompt in ("one", "two")]
+    for _ in jobs:
+        (await backend.next_prompt()).push(RunFailed(error=PromptRejectedError("It will not.")))
+    for job in jobs:
+        await until_job(services, job.id, JobState.FAILED)
+    async with browsing(services) as user:
+        said = messages(user)
+        await services.jobs.pause()
+        act(user, "retry_failed")
+        await until(lambda: said == [("done", "2 jobs queued again")])
+        act(user, "cancel_many", ids=[str(job.id) for job in jobs])
+        await until(lambda: len(said) == 2)
+        act(user, "remove_many", ids=[str(job.id) for job in jobs])
+        await until(lambda: len(said) == 3)
+
+    assert said[2] == ("done", "2 jobs cleared")
+    assert await jobs_of(services) == []
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(21, True), (19, False)])
+async def test_the_end_of_a_job_is_told_when_it_ran_long(
+    services: Services, seconds: int, told: bool
+) -> None:
+    job = await submit(services, "long", hold=True)
+    async with browsing(services) as user:
+        bar = next(iter(user.find(StatusBar).elements))
+        sent: list[str] = []
+        bar.run_method = lambda name, *args: sent.append(name)
+        end = job.created_at + timedelta(seconds=seconds)
+        ended = replace(job, state=JobState.DONE, started_at=job.created_at, finished_at=end)
+        batch: Batch = {}
+        bar._fold(JobChanged(job=ended), batch)
+        bar._send(batch)
+
+    assert ("ended" in sent) is told
+
+
+async def test_a_page_for_a_job_that_is_gone_still_gets_the_board(services: Services) -> None:
+    await submit(services, "still here", hold=True)
+    async with browsing(services, f"/jobs/{UUID(int=1)}") as user:
+        feed = next(iter(user.find(JobFeed).elements))
+        sent: list[Any] = []
+        feed.run_method = lambda name, *args: sent.append((name, *args))
+        await feed._snapshot()
+
+    assert [job["prompt"] for job in sent[0][1]["jobs"]] == ["still here"]
 
 
 async def test_what_cannot_be_done_is_said(services: Services) -> None:

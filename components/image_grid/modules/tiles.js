@@ -49,8 +49,10 @@ export class Tiles {
     const anchor = keep && this.plan ? this.place() : null;
     this.plan = geometry({ width, height, view, size });
     this.canvas.dataset.view = view;
-    this.canvas.style.setProperty("--o-cell-w", `${this.plan.cell}px`);
-    this.canvas.style.setProperty("--o-cell-h", `${this.plan.tall}px`);
+    const { style } = this.scroller.parentElement; // the skeletons beside the scroller need them too
+    style.setProperty("--o-columns", String(this.plan.columns));
+    style.setProperty("--o-cell-w", `${this.plan.cell}px`);
+    style.setProperty("--o-cell-h", `${this.plan.tall}px`);
     for (const row of this.rows.values()) row.remove();
     this.rows.clear();
     this.pool = [];
