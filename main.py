@@ -186,11 +186,13 @@ async def _start_demo(settings: Settings, stack: AsyncExitStack) -> BackendInfo:
 
 
 async def _keep_house(services: Services, clock: Clock) -> None:
-    """At start take in files without a row; once a day drop events past their time."""
+    """At start take in files without a row; once a day drop what is past its time."""
     keep = timedelta(days=services.settings.events_keep_days)
     await _leave_undone_on_error(services.gallery.sweep())
     while True:
-        await _leave_undone_on_error(services.event_log.forget_events(before=clock.now() - keep))
+        before = clock.now() - keep
+        await _leave_undone_on_error(services.event_log.forget_events(before=before))
+        await _leave_undone_on_error(services.event_log.forget_removed(before=before))
         await asyncio.sleep(_DAY_S)
 
 

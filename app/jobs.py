@@ -233,8 +233,13 @@ class JobService:
         _require(job.state.is_terminal, Said("The job has not finished; cancel it first."))
         await self._ledger.remove([job_id])
 
-    async def clear_finished(self) -> int:
-        """Take every finished job off the list; how many there were."""
+    async def restore(self, job_ids: Sequence[UUID]) -> list[UUID]:
+        """Put removed jobs back on the list; which they were."""
+        images = await self._images.of_jobs(list(job_ids))
+        return await self._ledger.restore(job_ids, images=images)
+
+    async def clear_finished(self) -> list[UUID]:
+        """Take every finished job off the list; which they were. `restore` undoes it."""
         return await self._ledger.remove(await self._store.finished_ids())
 
     async def cancel_waiting(self) -> int:

@@ -2,12 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from app.errors import NotFoundError, StaleWriteError
-from app.events import EventBus, ImageAdded, JobChanged, JobRemoved, QueuePaused
-from app.models import Job, JobState
+from app.events import (
+    EventBus,
+    ImageAdded,
+    JobChanged,
+    JobRemoved,
+    QueuePaused,
+)
+from app.models import Image, Job, JobState
 from app.ports import JobChange, JobStore, Receipt
 from app.said import Said
 from app.waiting import UnfinishedJobs
@@ -15,6 +21,7 @@ from app.waiting import UnfinishedJobs
 log = logging.getLogger(__name__)
 
 Step = Callable[[Job], JobChange]
+ImagesOfJobs = Mapping[UUID, Sequence[Image]]
 
 
 class Ledger:
@@ -73,12 +80,21 @@ class Ledger:
             log.info("Job %s is %s: %s", job_id, change.job.state, change.note)
         return change.job
 
-    async def remove(self, job_ids: Sequence[UUID]) -> int:
-        """Take finished jobs off the list; how many there were."""
+    async def remove(self, job_ids: Sequence[UUID]) -> list[UUID]:
+        """Take finished jobs off the list; which they were."""
         removed = await self._store.remove(job_ids)
-        for event in removed:
-            self._bus.publish(JobRemoved(job_id=UUID(event.subject), logged=event))
-        return len(removed)
+        gone = [UUID(event.subject) for event in removed]
+        for job_id, event in zip(gone, removed, strict=True):
+            self._bus.publish(JobRemoved(job_id=job_id, logged=event))
+        return gone
+
+    async def restore(self, job_ids: Sequence[UUID], *, images: ImagesOfJobs) -> list[UUID]:
+        """Put removed jobs back on the list; which they were."""
+        back = await self._store.restore(job_ids)
+        for job, event in back:
+            shown = tuple(images.get(job.id, ()))
+            self._bus.publish(JobChanged(job=job, logged=event, images=shown))
+        return [job.id for job, _ in back]
 
     async def set_paused(self, paused: bool) -> None:
         """Stop or go on taking jobs from the queue, also after a restart."""

@@ -115,7 +115,15 @@ class JobStore(Protocol):
         ...
 
     async def remove(self, job_ids: Sequence[UUID]) -> list[LoggedEvent]:
-        """Delete those of the jobs that are finished, with their attempts; images stay."""
+        """Take those of the jobs that are finished off the list; their images stay."""
+        ...
+
+    async def restore(self, job_ids: Sequence[UUID]) -> list[tuple[Job, LoggedEvent]]:
+        """Put those of the jobs that were removed back on the list."""
+        ...
+
+    async def forget_removed(self, *, before: datetime) -> int:
+        """Delete for good, with their attempts, what was removed before then; how many."""
         ...
 
     async def get(self, job_id: UUID) -> Job | None: ...

@@ -68,26 +68,35 @@ class SqlJobStore:
         return Written(logged=logged[-1], images=tuple(images), image_events=tuple(logged[:-1]))
 
     async def remove(self, job_ids: Sequence[UUID]) -> list[LoggedEvent]:
-        """Delete those of the jobs that are finished; their images stay."""
+        """Take those of the jobs that are finished off the list; their images stay."""
         at = self._clock.now()
-        removed: list[dict[str, Any]] = []
+        finished = job.c.state.in_(_TERMINAL) & job.c.removed_at.is_(None)
         async with self._database.write() as connection:
-            for chunk in _chunks(job_ids):
-                statement = (
-                    delete(job)
-                    .where(job.c.id.in_(chunk), job.c.state.in_(_TERMINAL))
-                    .returning(job.c.id)
-                )
-                gone = (await connection.execute(statement)).scalars().all()
-                removed += [
-                    rows.event_row("job.removed", str(each), at=at, data={"jobId": str(each)})
-                    for each in gone
-                ]
-            return await log_all(connection, removed)
+            gone = await _set_removed(connection, job_ids, finished, at=at)
+            events = [
+                rows.event_row("job.removed", str(each.id), at=at, data={"jobId": str(each.id)})
+                for each in gone
+            ]
+            return await log_all(connection, events)
+
+    async def restore(self, job_ids: Sequence[UUID]) -> list[tuple[Job, LoggedEvent]]:
+        """Put removed jobs back on the list."""
+        at = self._clock.now()
+        removed = job.c.removed_at.is_not(None)
+        async with self._database.write() as connection:
+            back = await _set_removed(connection, job_ids, removed, at=None)
+            events = [_job_event(each, at=at, note="", type_="job.restored") for each in back]
+            return list(zip(back, await log_all(connection, events), strict=True))
+
+    async def forget_removed(self, *, before: datetime) -> int:
+        """Delete for good what was removed before then."""
+        async with self._database.write() as connection:
+            result = await connection.execute(delete(job).where(job.c.removed_at < before))
+        return result.rowcount
 
     async def get(self, job_id: UUID) -> Job | None:
         """The job, if it is there."""
-        found = await self._jobs(select(job).where(job.c.id == job_id))
+        found = await self._jobs(select(job).where(job.c.id == job_id, job.c.removed_at.is_(None)))
         return found[0] if found else None
 
     async def unfinished(self) -> list[Job]:
@@ -117,7 +126,8 @@ class SqlJobStore:
 
     async def finished_ids(self) -> list[UUID]:
         """The ids of all finished jobs, newest first."""
-        statement = select(job.c.id).where(job.c.state.in_(_TERMINAL)).order_by(job.c.key.desc())
+        finished = job.c.state.in_(_TERMINAL) & job.c.removed_at.is_(None)
+        statement = select(job.c.id).where(finished).order_by(job.c.key.desc())
         async with self._database.read() as connection:
             return list((await connection.execute(statement)).scalars())
 
@@ -235,6 +245,22 @@ def _job_event(value: Job, *, at: datetime, note: str, type_: str | None = None)
     return rows.event_row(type_ or f"job.{value.state}", str(value.id), at=at, note=note, data=data)
 
 
+async def _set_removed(
+    connection: AsyncConnection,
+    job_ids: Sequence[UUID],
+    condition: ColumnElement[bool],
+    *,
+    at: datetime | None,
+) -> list[Job]:
+    """Mark those of the jobs that meet the condition; as they are then."""
+    changed: list[Job] = []
+    for chunk in _chunks(job_ids):
+        chosen = update(job).where(job.c.id.in_(chunk), condition).values(removed_at=at)
+        result = await connection.execute(chosen.returning(job))
+        changed += [rows.job_value(row) for row in result.mappings().all()]
+    return changed
+
+
 async def _keep_receipt(
     connection: AsyncConnection, value: Receipt, jobs: Sequence[Job], at: datetime
 ) -> None:
@@ -297,7 +323,7 @@ async def _insert_images(connection: AsyncConnection, values: Sequence[Image]) -
 
 
 def _job_conditions(job_filter: JobFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [job.c.removed_at.is_(None)]
     if job_filter.states:
         conditions.append(job.c.state.in_([state.value for state in job_filter.states]))
     if job_filter.backend is not None:

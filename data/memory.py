@@ -55,6 +55,7 @@ class MemoryJobStore:
         self._jobs: dict[UUID, Job] = {}
         self._keys: dict[UUID, int] = {}  # of removed jobs, too: cursors stay right
         self._attempts: dict[UUID, Attempt] = {}
+        self._removed: dict[UUID, tuple[Job, datetime]] = {}
         self._paused = False
         self._receipts: dict[str, tuple[Receipt, tuple[UUID, ...], datetime]] = {}
 
@@ -87,9 +88,20 @@ class MemoryJobStore:
             if job_id in self._jobs and self._jobs[job_id].state.is_terminal
         ]
         for job_id in gone:
-            del self._jobs[job_id]
-        self._attempts = {k: v for k, v in self._attempts.items() if v.job_id not in gone}
+            self._removed[job_id] = (self._jobs.pop(job_id), self._log.clock.now())
         return [self._log.append("job.removed", each, jobId=str(each)) for each in gone]
+
+    async def restore(self, job_ids: Sequence[UUID]) -> list[tuple[Job, LoggedEvent]]:
+        back = [self._removed.pop(each)[0] for each in job_ids if each in self._removed]
+        self._jobs.update({job.id: job for job in back})
+        self._jobs = dict(sorted(self._jobs.items(), key=lambda item: self._keys[item[0]]))
+        return [(job, self._event(job, note="", type_="job.restored")) for job in back]
+
+    async def forget_removed(self, *, before: datetime) -> int:
+        gone = {job_id for job_id, (_, at) in self._removed.items() if at < before}
+        self._removed = {k: v for k, v in self._removed.items() if k not in gone}
+        self._attempts = {k: v for k, v in self._attempts.items() if v.job_id not in gone}
+        return len(gone)
 
     async def get(self, job_id: UUID) -> Job | None:
         return self._jobs.get(job_id)

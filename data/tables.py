@@ -78,6 +78,8 @@ job = Table(
     Column("started_at", UtcDateTime, nullable=True),
     Column("finished_at", UtcDateTime, nullable=True),
     Column("failure", JSON(none_as_null=True), nullable=True),
+    # Off the list, but restorable until it is forgotten.
+    Column("removed_at", UtcDateTime, nullable=True),
     Index("ix_job_state_key", "state", "key"),
     Index("ix_job_rank", "rank"),
     Index(

@@ -87,7 +87,7 @@ async def list_jobs(
 @router.post("/jobs/clear-finished", responses=responses())
 async def clear_finished(here: Here) -> Removed:
     """Take all finished jobs off the list; their images stay."""
-    return Removed(removed=await here.jobs.clear_finished())
+    return Removed(removed=len(await here.jobs.clear_finished()))
 
 
 @router.get("/jobs/{job_id}", responses=responses(404))
@@ -100,6 +100,13 @@ async def get_job(here: Here, job_id: UUID) -> JobView:
 async def remove_job(here: Here, job_id: UUID) -> None:
     """Take a finished job off the list; its images stay."""
     await here.jobs.remove(job_id)
+
+
+@router.post("/jobs/{job_id}/restore", responses=responses(404))
+async def restore_job(here: Here, job_id: UUID) -> JobView:
+    """Put a removed job back on the list; for 7 days, unless set otherwise."""
+    await here.jobs.restore([job_id])
+    return await here.jobs.detail(job_id)
 
 
 @router.get(

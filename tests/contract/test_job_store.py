@@ -256,8 +256,37 @@ async def test_only_finished_jobs_are_removed_and_their_images_stay(stores: Stor
     assert [(event.type, event.subject) for event in events] == [("job.removed", str(running.id))]
     assert await stores.jobs.get(running.id) is None
     assert await stores.jobs.get(waiting.id) == waiting
-    assert await stores.jobs.attempt_ids([attempt.id]) == set()
+    assert (await stores.jobs.page(JobFilter(), limit=9)).items == (waiting,)
+    assert await stores.jobs.finished_ids() == []
     assert len((await stores.images.of_jobs([running.id]))[running.id]) == 1
+
+
+async def test_removed_jobs_come_back_to_their_place(stores: Stores) -> None:
+    jobs = [a_job(state=JobState.DONE) for _ in range(3)]
+    await stores.jobs.add(jobs, note="")
+    await stores.jobs.remove([jobs[1].id])
+
+    back = await stores.jobs.restore([jobs[1].id, jobs[2].id, new_id()])
+
+    assert [(job, event.type) for job, event in back] == [(jobs[1], "job.restored")]
+    assert list((await stores.jobs.page(JobFilter(), limit=9)).items) == jobs[::-1]
+
+
+async def test_removed_jobs_are_forgotten_with_their_attempts_in_time(stores: Stores) -> None:
+    running, kept = a_job(state=JobState.RUNNING), a_job(state=JobState.DONE)
+    await stores.jobs.add([running, kept], note="")
+    attempt = an_attempt(running)
+    await stores.jobs.apply(JobChange(job=running.to(JobState.DONE), note="", attempt=attempt))
+    await stores.jobs.remove([running.id])
+    removed_at = stores.clock.now()
+
+    assert await stores.jobs.forget_removed(before=removed_at) == 0
+    assert await stores.jobs.attempt_ids([attempt.id]) == {attempt.id}
+    assert await stores.jobs.forget_removed(before=removed_at + timedelta(seconds=1)) == 1
+
+    assert await stores.jobs.restore([running.id]) == []
+    assert await stores.jobs.attempt_ids([attempt.id]) == set()
+    assert await stores.jobs.get(kept.id) == kept
 
 
 async def test_finished_ids_are_newest_first(stores: Stores) -> None:

@@ -49,6 +49,7 @@ def _jobs() -> None:
         sa.Column("started_at", UtcDateTime, nullable=True),
         sa.Column("finished_at", UtcDateTime, nullable=True),
         sa.Column("failure", sa.JSON, nullable=True),
+        sa.Column("removed_at", UtcDateTime, nullable=True),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_job_state_key", "job", ["state", "key"])
