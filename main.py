@@ -11,12 +11,14 @@ import secrets
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import webbrowser
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -108,6 +110,7 @@ async def open_services(
     parts = parts or Parts()
     async with AsyncExitStack() as stack:
         stack.enter_context(_alone(settings))
+        await asyncio.to_thread(_warn_of, settings.outputs_dir)
         database = await stack.enter_async_context(open_database(settings.database))
         store = parts.job_store(database, parts.clock)
         images = SqlImageStore(database, clock=parts.clock)
@@ -222,6 +225,21 @@ def _alone(settings: Settings) -> FileLock:
     return lock
 
 
+def _warn_of(folder: Path) -> None:
+    """Say at once when pictures cannot be kept; what is there can still be looked at."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as exc:
+        log.warning(
+            "Pictures cannot be kept in %s: %s. Every job will fail until it is a writable folder, "
+            "or another is set with ORCHESTRATOR_OUTPUTS.",
+            folder,
+            exc.strerror or exc,
+        )
+
+
 class _Server(uvicorn.Server):
     """Ends the streams of events when asked to stop, so that no open one holds it up."""
 
@@ -246,7 +264,7 @@ async def serve(settings: Settings, *, open_browser: bool) -> None:
             _mount_pages(api, services)
             tasks = [group.create_task(work, name=name) for name, work in opened.background.items()]
             server = _Server(_server_config(api, services), on_stop=services.bus.close)
-            print(f"Orchestrator is at {url} (Ctrl-C stops it)", flush=True)  # noqa: T201 - for the person who started it
+            _greet(settings, url)
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
             # From here on uvicorn takes the signals; outside of it they must not cut our cleanup.
@@ -257,6 +275,13 @@ async def serve(settings: Settings, *, open_browser: bool) -> None:
                 task.cancel()
     finally:
         listener.close()
+
+
+def _greet(settings: Settings, url: str) -> None:
+    """Tell the person who started it where everything is."""
+    print(f"Orchestrator is at {url} (Ctrl-C stops it)")  # noqa: T201
+    print(f"  pictures  {settings.outputs_dir}")  # noqa: T201
+    print(f"  log       {settings.logs_dir / 'orchestrator.log'}", flush=True)  # noqa: T201
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -46,7 +46,7 @@ class BackendSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    id: str
     name: str = Field(default="", max_length=80)
     kind: Literal["comfyui"] = "comfyui"
     url: AnyHttpUrl
@@ -57,7 +57,9 @@ class BackendSettings(BaseModel):
 
     @field_validator("id")
     @classmethod
-    def _not_taken(cls, value: str) -> str:
+    def _short_and_free(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", value):
+            raise ValueError(f"'{value}' is no id; use up to 40 small letters, digits and hyphens")
         if value in (AUTO, DEMO):
             raise ValueError(f"'{value}' is the name of a preset; choose another id")
         return value

@@ -110,7 +110,9 @@ class GalleryService:
         try:
             return await self._files.remake_thumbnail(image.file, image.sha256)
         except StorageError as exc:
-            raise NotFoundError(exc.message, fix=exc.fix) from exc
+            log.warning("No thumbnail for image %s: %s", image.id, exc)
+            message = Said("The file of image {id} is gone from the disk.", id=image.id)
+            raise NotFoundError(message, fix=Said("Was it moved or deleted by hand?")) from exc
 
     async def delete(self, image_ids: Sequence[UUID]) -> list[UUID]:
         """Move images to the trash; the ids of those that were not there yet."""

@@ -69,7 +69,7 @@ class Guard:
             or scope.get("method") not in _SAFE
             or scope["path"].startswith(_SOCKET_PATH)
         )
-        if guarded and origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _netloc(origin) != host:
             return 403, "Another site's page may not do this."
         if guarded and headers.get("sec-fetch-site") == "cross-site":
             return 403, "Another site's page may not do this."
@@ -114,6 +114,13 @@ class Guard:
         if too_large and not started:
             detail = f"The body is over {self._max_body_bytes} bytes."
             await _refuse(scope, receive, send, 413, detail)
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _is_address(name: str) -> bool:

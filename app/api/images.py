@@ -13,10 +13,11 @@ from zipstream import ZipStream  # pyright: ignore[reportMissingTypeStubs] - has
 
 from app.api.deps import Cursor, Here, Limit
 from app.api.problems import responses
-from app.errors import InvalidRequestError
+from app.errors import InvalidRequestError, NotFoundError
 from app.gallery import download_name
 from app.models import Image
 from app.ports import ImageFilter
+from app.said import Said
 from app.services import Services
 from app.submission import Wire
 from app.views import ImageView
@@ -183,7 +184,8 @@ async def file(here: Here, request: Request, image_id: UUID, download: bool = Fa
     image = await here.gallery.find(image_id)
     path = here.gallery.path(image)
     if not path.is_file():
-        raise HTTPException(404, f"The file of image {image_id} is gone from the disk.")
+        message = Said("The file of image {id} is gone from the disk.", id=image_id)
+        raise NotFoundError(message, fix=Said("Was it moved or deleted by hand?"))
     etag = f'"{image.sha256}"'
     headers = {**_REVALIDATED, "ETag": etag, "Content-Security-Policy": "sandbox"}
     if _matches(request, etag):

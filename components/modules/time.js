@@ -1,14 +1,16 @@
-// Times for people. `clock.now` moves once a second, and only while somebody watches it.
+// Times for people. `clock.now` moves once a second, while somebody watches it and the server is
+// there: what a job has done since it went away nobody knows.
 import { reactive } from "vue";
+import { connection } from "./connection.js";
 
 export const clock = reactive({ now: Date.now() });
 let watchers = 0;
 let timer = null;
 
 export function watchClock() {
-  clock.now = Date.now();
+  tick();
   watchers += 1;
-  timer ??= setInterval(() => (clock.now = Date.now()), 1000);
+  timer ??= setInterval(tick, 1000);
   return () => {
     watchers -= 1;
     if (watchers === 0) {
@@ -16,6 +18,10 @@ export function watchClock() {
       timer = null;
     }
   };
+}
+
+function tick() {
+  if (connection.live) clock.now = Date.now();
 }
 
 export function span(seconds) {

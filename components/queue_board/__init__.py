@@ -72,8 +72,7 @@ class QueueBoard(ui.element, component="queue_board.js"):
             case "resume":
                 await jobs.resume()
             case "clear":
-                n = await jobs.clear_finished()
-                notify.show_done(trn("{n} job cleared", "{n} jobs cleared", n))
+                self._say_cleared(await jobs.clear_finished())
             case "move":
                 before, after = (target.get(side) for side in ("before", "after"))
                 await jobs.move(
@@ -81,7 +80,9 @@ class QueueBoard(ui.element, component="queue_board.js"):
                     before=UUID(before) if before else None,
                     after=UUID(after) if after else None,
                 )
-            case "run" | "cancel" | "retry" | "remove":
+            case "remove":
+                await self._remove([UUID(id)])
+            case "run" | "cancel" | "retry":
                 await getattr(jobs, verb)(UUID(id))
             case "cancel_waiting":
                 await self._cancel([job.id for job in await self._all(JobState.QUEUED)])
@@ -113,12 +114,19 @@ class QueueBoard(ui.element, component="queue_board.js"):
         notify.show_done(trn("{n} job queued again", "{n} jobs queued again", n))
 
     async def _remove(self, job_ids: Sequence[UUID]) -> None:
-        n = 0
+        removed: list[UUID] = []
         for job_id in job_ids:
             with suppress(ConflictError, NotFoundError):  # not finished, or gone already
                 await self._jobs.remove(job_id)
-                n += 1
-        notify.show_done(trn("{n} job cleared", "{n} jobs cleared", n))
+                removed.append(job_id)
+        self._say_cleared(removed)
+
+    def _say_cleared(self, job_ids: Sequence[UUID]) -> None:
+        text = trn("{n} job cleared", "{n} jobs cleared", len(job_ids))
+        if job_ids:
+            notify.show_undo(text, lambda: self._jobs.restore(job_ids))
+        else:
+            notify.show_done(text)
 
     async def _all(self, state: JobState) -> list[Job]:
         found: list[Job] = []

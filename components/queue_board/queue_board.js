@@ -72,6 +72,7 @@ export default {
       { immediate: true },
     );
     this.$watch(() => state.jobs.size, () => this.selection.keep(state.jobs));
+    this.$watch(() => this.keys.join(), this.holdFocus);
     this.$watch(() => state.jobs.get(this.expanded)?.status, this.reveal, { immediate: true });
   },
   mounted() {
@@ -252,6 +253,12 @@ export default {
       const next = this.keys[this.keys.indexOf(key) + by];
       if (next) this.focusOn(next);
       return next;
+    },
+    // A card that changes its place in the document loses the focus; keys must go on working on it.
+    holdFocus() {
+      const held = document.activeElement;
+      if (!this.$refs.list?.contains(held)) return;
+      this.$nextTick(() => document.activeElement === document.body && held.focus({ preventScroll: true }));
     },
     focusOn(key) {
       this.focused = key;

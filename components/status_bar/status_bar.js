@@ -1,4 +1,5 @@
 import { isTyping, letter } from "orchestrator/board_keys.js";
+import { connection } from "orchestrator/connection.js";
 import { announceEnding } from "orchestrator/endings.js";
 import { speaker } from "orchestrator/i18n.js";
 import { showProgress } from "orchestrator/progress_mark.js";
@@ -20,7 +21,7 @@ export default {
       </div>
     </div>`,
   data() {
-    return { queue: null, live: true };
+    return { queue: null };
   },
   created() {
     Object.assign(this, speaker(this.texts));
@@ -28,12 +29,14 @@ export default {
   },
   mounted() {
     addEventListener("keydown", this.onKey);
-    this.attach();
   },
   unmounted() {
     removeEventListener("keydown", this.onKey);
   },
   computed: {
+    live() {
+      return connection.live;
+    },
     icon() {
       if (this.queue.paused) return "#o-i-pause";
       return this.queue.running ? "#o-i-run" : "#o-i-layers";
@@ -45,13 +48,6 @@ export default {
     },
   },
   methods: {
-    // The page's socket is made right after the components are mounted.
-    attach() {
-      if (!window.socket) return void setTimeout(this.attach, 50);
-      window.socket.on("connect", () => (this.live = true));
-      window.socket.on("disconnect", () => (this.live = false));
-      window.socket.io.on("reconnect_error", () => (this.live = false));
-    },
     snapshot(queue) {
       this.queue = queue;
       showProgress(queue.running ? (queue.percent ?? 0) : null);
