@@ -51,7 +51,8 @@ class Frame:
             with ui.element("a").props('href="#main"').classes("o-skip"):
                 ui.label(tr("Skip to the page"))
             self._header(scope)
-            with ui.element("main").classes("o-main").props("id=main tabindex=-1"):
+            # NiceGUI's page around all this is the <main> already, and one is enough.
+            with ui.element("div").classes("o-main").props("id=main tabindex=-1"):
                 yield
             with ui.element("nav").classes("o-tabbar").props("aria-label=" + _quoted(tr("Main"))):
                 self._navigation(testid="tab")
@@ -77,7 +78,7 @@ class Frame:
                 _THEME_ICONS[self._theme], self._theme_title(), testid="theme-toggle"
             ).on("click", self._next_theme)
             icon_button("help", tr("Keyboard shortcuts (?)"), testid="shortcuts").classes(
-                "o-hide-narrow"
+                "o-keys-only"
             ).on("click", lambda: self._help.open())
 
     def _navigation(self, *, testid: str) -> None:
@@ -94,7 +95,8 @@ class Frame:
             self._links.append((path, link))
 
     def _mark(self, path: str) -> None:
-        page = "/canvas" if path.partition("?")[0].startswith("/canvas") else "/"
+        place = path.partition("?")[0].lstrip("/").partition("/")[0]
+        page = {"": "/", "jobs": "/", "canvas": "/canvas"}.get(place)
         for target, link in self._links:
             if target == page:
                 link.props('aria-current="page"')
@@ -104,7 +106,8 @@ class Frame:
     def _language_menu(self) -> None:
         language = current_language()
         button = ui.element("button").classes("o-btn o-btn-quiet o-btn-compact")
-        button.props(f"data-testid=language title={_quoted(tr('Language'))}")
+        title = _quoted(tr("Language: {name}", name=LANGUAGES[language]))
+        button.props(f"type=button data-testid=language title={title} aria-label={title}")
         with button:
             icon("globe", classes="o-i-s")
             ui.label(language.upper())

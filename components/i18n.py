@@ -104,7 +104,13 @@ def say_in(language: str, sentence: str) -> str:
 def trn(singular: str, plural: str, n: int, /, **params: Any) -> str:
     """The form of the message that fits `n`, with `{n}` and the parameters filled in."""
     text = _translations(current_language()).ngettext(singular, plural, n)
-    return text.format(n=n, **params)
+    return text.format(n=number(n), **params)
+
+
+def number(value: float) -> str:
+    """The number for people, with thin spaces between the thousands as in the browser's texts."""
+    whole = int(value)
+    return f"{whole if whole == value else value:,}".replace(",", "\u2009")
 
 
 def texts(*messages: Message) -> dict[str, str | dict[str, str]]:

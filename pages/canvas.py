@@ -13,6 +13,7 @@ from app.ports import ImageFilter
 from app.services import Services
 from components import notify
 from components.feed import Batch, ClientFeed
+from components.generation_form.choices import backend_names
 from components.i18n import tr, trn
 from components.image_grid import ImageGrid, Removal
 from components.scope import Scope
@@ -49,8 +50,9 @@ def canvas(services: Services, image_id: str | None = None) -> None:
     del image_id
     ui.page_title(f"{tr('Canvas')} – Orchestrator")
     with Scope() as scope:
+        names = backend_names(services.fleet)
         grid = ImageGrid(
-            backends=[{"id": info.id, "name": info.name} for info in services.fleet.infos()]
+            backends=[{"id": info.id, "name": names[info.id]} for info in services.fleet.infos()]
         )
     grid.on_remove(lambda removal: _remove(services, grid, removal))
     grid.on_failed(lambda reason: notify.show_error(StorageError(reason)))

@@ -38,7 +38,7 @@ export default {
       this.open = name;
       sessionStorage.setItem(KEY, name);
       this.$el.parentElement.dataset.tab = name;
-      this.$el.closest("main")?.scrollTo(0, 0);
+      this.$el.closest("#main")?.scrollTo(0, 0);
     },
   },
 };

@@ -1,7 +1,7 @@
 """The form that says what picture to make."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nicegui import ui
@@ -15,6 +15,7 @@ from app.submission import MAX_RANDOM_SEED
 from app.views import ImageView
 from components import notify
 from components.feed import Batch, ClientFeed
+from components.generation_form.button import GenerateButton
 from components.generation_form.choices import Choices
 from components.generation_form.fields import (
     MENU,
@@ -70,6 +71,7 @@ class GenerationForm:
         values = self._read()
         values.take(image, part=part)
         self._write(values)
+        self._button.forget()
         notify.show_done(tr("Settings taken from the picture"))
 
     async def submit(self) -> None:
@@ -94,6 +96,7 @@ class GenerationForm:
 
     def _submitted(self, jobs: list[Job]) -> None:
         self._complain({})
+        self._button.forget()
         if not self._seed.locked:
             self._seed.field.value = str(jobs[0].request.seed)
         if self._on_submitted is not None:
@@ -184,8 +187,7 @@ class GenerationForm:
         self._hold.props("data-testid=hold-toggle").on_value_change(self._changed)
 
     def _build_button(self) -> None:
-        self._button = ui.element("button").classes("o-btn o-btn-primary o-btn-large o-generate")
-        self._button.props("type=button data-testid=generate-button").on("click", self.submit)
+        self._button = GenerateButton(on_restore=self._restore).on("click", self.submit)
         with self._button:
             self._button_text = ui.label()
             ui.html("<kbd>Ctrl ↵</kbd>", sanitize=False).classes("o-wide")
@@ -206,6 +208,14 @@ class GenerationForm:
         for name, field in self._fields.items():
             field.value = saved[name]
         self._seed.lock(values.seed_locked)
+
+    def _restore(self, typed: Mapping[str, str]) -> None:
+        for name, field in self._fields.items():
+            text = typed.get(f"{name.replace('_', '-')}-input")
+            if text is not None:
+                field.type(text)
+        if typed.get("seed-input"):
+            self._seed.lock(True)
 
     def _changed(self) -> None:
         self._label_button()

@@ -32,6 +32,16 @@ class Field:
     def value(self, value: Any) -> None:
         self.control.value = value
 
+    def type(self, text: str) -> None:
+        """Hold what somebody typed; not a number where one is wanted: nothing."""
+        if not isinstance(self.control, ui.number):
+            self.value = text
+            return
+        try:
+            self.value = float(text)
+        except ValueError:
+            self.value = None
+
     def complain(self, message: str | None) -> None:
         """Say what is wrong with the value; None: nothing."""
         self.control.error = message
@@ -82,7 +92,8 @@ def slider_number(
             control = ui.number(value=value, step=step).props("dense borderless no-error-icon")
             control.props(f'hide-bottom-space data-testid={name}-input aria-label="{label}"')
         slider = ui.slider(min=low, max=high, step=step, value=_within(value, low, high))
-        slider.props(f'data-testid={name}-slider aria-label="{label}"')
+        # By keyboard and by ear the number beside it does the same, and better.
+        slider.props(f'data-testid={name}-slider aria-label="{label}" tabindex=-1')
         slider.on("update:model-value", lambda e: control.set_value(e.args), throttle=0.05)
         control.on_value_change(lambda e: slider.set_value(_within(e.value, low, high)))
         return Field(control, note(name))

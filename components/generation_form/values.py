@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from app.models import DEMO
 from app.submission import Params, Submission
 from app.views import ImageView
-from components.i18n import tr, trn
+from components.i18n import number, tr, trn
 
 SIZES: Mapping[str, tuple[int, int]] = {
     "1:1": (768, 768),
@@ -106,8 +106,23 @@ def mistakes(error: ValidationError) -> dict[str, str]:
     for item in error.errors():
         name = str(item["loc"][-1]) if item["loc"] else "prompt"
         name = {"negativePrompt": "negative_prompt"}.get(name, name)
-        found.setdefault(name, _sentence(item["type"], item.get("ctx", {}), item["msg"]))
+        kind, context = _beyond(name, item["input"]) or (item["type"], item.get("ctx", {}))
+        found.setdefault(name, _sentence(kind, context, item["msg"]))
     return found
+
+
+def _beyond(name: str, value: object) -> tuple[str, dict[str, Any]] | None:
+    """The limit of a parameter that a number is beyond; worth saying before anything else."""
+    parameter = Params.model_fields.get(name)
+    if parameter is None or not isinstance(value, int | float):
+        return None
+    for limit in parameter.metadata:
+        low, high = getattr(limit, "ge", None), getattr(limit, "le", None)
+        if low is not None and value < low:
+            return "greater_than_equal", {"ge": low}
+        if high is not None and value > high:
+            return "less_than_equal", {"le": high}
+    return None
 
 
 def _sentence(kind: str, context: Mapping[str, Any], message: str) -> str:
@@ -115,9 +130,9 @@ def _sentence(kind: str, context: Mapping[str, Any], message: str) -> str:
         return tr("Enter a whole number.") if "int" in kind else tr("Enter a number.")
     match kind:
         case "greater_than_equal":
-            return tr("Use {limit} or more.", limit=context["ge"])
+            return tr("Use {limit} or more.", limit=number(context["ge"]))
         case "less_than_equal":
-            return tr("Use {limit} or less.", limit=context["le"])
+            return tr("Use {limit} or less.", limit=number(context["le"]))
         case "multiple_of":
             return tr("Use a multiple of {n}.", n=context["multiple_of"])
         case "string_too_long":

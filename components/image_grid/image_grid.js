@@ -81,7 +81,7 @@ export default {
   },
   computed: {
     words() {
-      return Object.freeze(wordsOf(this.texts));
+      return Object.freeze(wordsOf(this.texts, this.backends));
     },
     t() {
       return this.words.t;

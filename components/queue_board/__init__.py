@@ -81,7 +81,8 @@ class QueueBoard(ui.element, component="queue_board.js"):
                     after=UUID(after) if after else None,
                 )
             case "remove":
-                await self._remove([UUID(id)])
+                await jobs.remove(UUID(id))
+                self._say_cleared([UUID(id)])
             case "run" | "cancel" | "retry":
                 await getattr(jobs, verb)(UUID(id))
             case "cancel_waiting":

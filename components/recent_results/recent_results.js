@@ -2,6 +2,7 @@ import { speaker } from "orchestrator/i18n.js";
 import { state } from "orchestrator/jobs.js";
 
 const MAX = 16;
+const COUNT_KEY = "o-recent-count"; // how many there were, so that the page does not jump when they come
 
 export default {
   props: { texts: Object },
@@ -14,7 +15,7 @@ export default {
       </div>
       <p v-if="images && !images.length" class="o-hint o-recent-empty">{{ t("Pictures you make land here.") }}</p>
       <div v-else class="o-recent-grid">
-        <template v-if="!images"><span v-for="n in 8" :key="n" class="o-thumb o-skeleton"></span></template>
+        <template v-if="!images"><span v-for="n in expected" :key="n" class="o-thumb o-skeleton"></span></template>
         <div v-for="image in images" :key="image.id" class="o-thumb" :data-new="image.fresh || null">
           <a :href="'/canvas/' + image.id" :title="image.prompt" :data-testid="'recent-' + image.id">
             <img :src="image.thumbnailUrl" :alt="image.prompt" loading="lazy" decoding="async" draggable="false" />
@@ -29,7 +30,8 @@ export default {
     },
   },
   created() {
-    Object.assign(this, speaker(this.texts));
+    Object.assign(this, speaker(this.texts), { expected: Number(localStorage.getItem(COUNT_KEY) ?? MAX) });
+    this.$watch(() => this.images?.length, (count) => count !== undefined && localStorage.setItem(COUNT_KEY, count));
   },
   methods: {
     snapshot(images) {

@@ -36,8 +36,11 @@ def dress(*, theme: str, language: str) -> ui.dark_mode:
 
 
 def tokens() -> str:
-    """The design tokens alone, for a page that is not NiceGUI's."""
-    return (_HERE / "tokens.css").read_text(encoding="utf-8")
+    """The design tokens alone, for a page without scripts: light where the system is."""
+    css = (_HERE / "tokens.css").read_text(encoding="utf-8")
+    dark, _, rest = css.partition('[data-theme="light"] {')
+    light, _, shared = rest.partition("}")
+    return f"{dark}@media (prefers-color-scheme: light) {{ :root {{{light}}} }}{shared}"
 
 
 def quasar_value(theme: str) -> bool | None:

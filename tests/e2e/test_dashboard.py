@@ -30,6 +30,11 @@ _NOTIFICATIONS = """
     Object.defineProperty(document, "hidden", { get: () => window.isHidden });
 """
 
+_SMALL = """(selector) => [...document.querySelectorAll(selector)].filter((target) => {
+    const { width, height } = target.getBoundingClientRect();
+    return width && (width < 43.5 || height < 43.5);
+}).map((target) => target.outerHTML.slice(0, 200))"""
+
 Submit = Callable[..., list[str]]
 
 
@@ -299,6 +304,82 @@ def test_shortcuts_work_on_a_russian_keyboard(app: AppProcess, open_page: OpenPa
     page.wait_for_url("**/canvas")
 
 
+def test_pressing_again_moves_the_same_job_on(
+    app: AppProcess, open_page: OpenPage, paused: Submit
+) -> None:
+    for name in ("first in line", "second in line", "third in line"):
+        paused(name)
+    page = open_page(app.url)
+    expect(prompts(page).nth(2)).to_have_text("third in line")
+    card(page, "first in line").focus()
+
+    page.keyboard.press("Alt+ArrowDown")
+    expect(prompts(page).nth(1)).to_have_text("first in line")
+    page.keyboard.press("Alt+ArrowDown")
+
+    expect(prompts(page).nth(2)).to_have_text("first in line")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(prompts(page).nth(1)).to_have_text("first in line")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(prompts(page).first).to_have_text("first in line")
+    expect(card(page, "first in line")).to_be_focused()
+
+
+def test_cleared_jobs_come_back(own_app, open_page: OpenPage) -> None:
+    page = open_page(own_app().url)
+    for name in ("to be cleared", "to be cleared too"):
+        generate(page, name, steps=1)
+        expect_status(page, name, "done")
+
+    page.get_by_test_id("queue-clear").click()
+
+    expect(page.get_by_test_id("toast")).to_contain_text("2 jobs cleared")
+    expect(prompts(page)).to_have_count(0)
+    page.get_by_test_id("toast-undo").click()
+    expect(prompts(page)).to_have_count(2)
+    card(page, "to be cleared too").focus()
+    page.keyboard.press("Delete")
+    expect(prompts(page)).to_have_count(1)
+    page.get_by_test_id("toast-undo").click()
+    expect(prompts(page)).to_have_count(2)
+
+
+@pytest.mark.outage
+def test_nothing_typed_while_the_app_is_away_is_lost(own_app, open_page: OpenPage) -> None:
+    app = own_app()
+    page = open_page(app.url)
+    button = page.get_by_test_id("generate-button")
+    expect(button).to_be_enabled()
+    page.get_by_test_id("prompt-input").fill("typed before")
+    app.kill()
+    expect(page.get_by_test_id("generate-why")).to_have_text("Not connected. Your text is kept.")
+    expect(button).to_be_disabled()
+
+    page.get_by_test_id("prompt-input").fill("typed while away")
+    page.get_by_test_id("width-input").fill("640")
+    page.get_by_test_id("prompt-input").press("Control+Enter")
+    page.evaluate("window.isOld = true")
+    app.start()
+    page.wait_for_function("!window.isOld", timeout=30_000)
+
+    expect(page.get_by_test_id("prompt-input")).to_have_value("typed while away")
+    expect(page.get_by_test_id("width-input")).to_have_value("640")
+    expect(button).to_be_enabled()
+    expect(page.get_by_test_id("queue-empty")).to_be_visible()
+    page.get_by_test_id("steps-input").fill("1")
+    button.click()
+    expect_status(page, "typed while away", "done")
+
+
+def test_help_is_there_for_every_keyboard(app: AppProcess, open_page: OpenPage) -> None:
+    for width in (640, 800, 1280):
+        page = open_page(app.url, width=width)
+        expect(page.get_by_test_id("shortcuts")).to_be_visible()
+    touch = open_page(app.url, width=768, height=1024, **_TOUCH)
+    expect(touch.get_by_test_id("queue-panel")).to_be_visible()
+    expect(touch.get_by_test_id("shortcuts")).to_be_hidden()
+
+
 def test_fingers_find_every_action_large_enough(
     app: AppProcess, open_page: OpenPage, paused: Submit
 ) -> None:
@@ -308,10 +389,7 @@ def test_fingers_find_every_action_large_enough(
     expect(card(page, "under a finger").get_by_test_id("job-cancel")).to_be_visible()
 
     small = page.evaluate(
-        """() => [...document.querySelectorAll(".o-queue button, .o-generate")].filter((button) => {
-            const { width, height } = button.getBoundingClientRect();
-            return width && (width < 43.5 || height < 43.5);
-        }).map((button) => button.outerHTML.slice(0, 120))"""
+        _SMALL, ".o-queue button, .o-form :is(button, .q-field__control), .o-head :is(button, a)"
     )
 
     assert small == []

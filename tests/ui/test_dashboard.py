@@ -23,6 +23,7 @@ from app.ports import RunFailed
 from app.services import Services
 from app.views import JobView
 from components.feed import Batch
+from components.generation_form.button import GenerateButton
 from components.job_feed import JobFeed
 from components.notify import Toast
 from components.queue_board import QueueBoard
@@ -170,6 +171,32 @@ async def test_mistakes_stand_beside_their_fields_and_nothing_is_created(
     assert await jobs_of(services) == []
 
 
+async def test_the_limits_of_a_number_are_said_before_its_steps(services: Services) -> None:
+    async with browsing(services) as user:
+        fill(user, prompt_input="p" * 20_001, width_input=99_999, cfg_input=-1, steps_input=0)
+        click(user, "generate-button")
+        await until(lambda: part(user, "error-width").text)
+
+        assert part(user, "error-width").text == "Use 16\u2009384 or less."
+        assert part(user, "error-cfg").text == "Use 0 or more."
+        assert part(user, "error-prompt").text == "Use 20\u2009000 characters or less."
+
+
+async def test_what_was_typed_while_away_is_taken_up(services: Services) -> None:
+    async with browsing(services) as user:
+        fill(user, prompt_input="before", steps_input=20)
+        typed = {"prompt-input": "while away", "steps-input": "12", "cfg-input": "", "x": "y"}
+        user.find(GenerateButton).trigger("restore", {**typed, "seed-input": "7"})
+        click(user, "generate-button")
+        await until(lambda: part(user, "error-cfg").text)
+        fill(user, cfg_input=3)
+        click(user, "generate-button")
+        jobs = await until_jobs(services, lambda jobs: len(jobs) == 1)
+
+    assert jobs[0].prompt == "while away"
+    assert (jobs[0].params.steps, jobs[0].params.cfg, jobs[0].params.seed) == (12, 3, 7)
+
+
 async def test_the_button_counts_the_pictures_it_makes(services: Services) -> None:
     async with browsing(services) as user:
         fill(user, count_input=4)
@@ -245,6 +272,27 @@ async def test_the_board_pauses_clears_and_empties_the_queue(services: Services)
 
     assert said[1] == ("done", "2 jobs cleared")
     assert await jobs_of(services) == []
+
+
+async def test_cleared_and_removed_jobs_are_offered_back(services: Services) -> None:
+    await services.jobs.pause()
+    jobs = [await submit(services, prompt) for prompt in ("one", "two")]
+    await services.jobs.cancel_many([job.id for job in jobs])
+    async with browsing(services) as user:
+        undos: list[Callable[[], Any]] = []
+        toast = next(iter(user.find(Toast).elements))
+        toast.show = lambda text, *, kind, undo=None: undos.append(undo)
+        act(user, "clear")
+        await until(lambda: len(undos) == 1)
+        await undos[0]()
+        assert len(await jobs_of(services)) == 2
+
+        act(user, "remove", jobs[0])
+        await until(lambda: len(undos) == 2)
+        assert len(await jobs_of(services)) == 1
+        await undos[1]()
+
+    assert len(await jobs_of(services)) == 2
 
 
 async def test_cancelled_waiting_jobs_come_back_in_their_order(services: Services) -> None:
@@ -353,6 +401,7 @@ async def test_a_path_that_leads_nowhere_shows_so_and_starts_nothing(services: S
         assert response.status_code == 404
         assert "There is no page at /nowhere." in response.text
         assert "Not found – Orchestrator" in response.text
+        assert "aria-current" not in response.text
         assert feeds() == set()
 
 

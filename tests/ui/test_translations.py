@@ -134,6 +134,7 @@ def test_without_a_page_texts_are_english() -> None:
     assert tr("Use {limit} or less.", limit=8) == "Use 8 or less."
     assert trn("{n} job cleared", "{n} jobs cleared", 1) == "1 job cleared"
     assert trn("{n} job cleared", "{n} jobs cleared", 5) == "5 jobs cleared"
+    assert trn("{n} job cleared", "{n} jobs cleared", 5009) == "5\u2009009 jobs cleared"
     assert texts("Queue", ("{n} step", "{n} steps")) == {
         "Queue": "Queue",
         "{n} step": {"one": "{n} step", "other": "{n} steps"},

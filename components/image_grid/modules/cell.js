@@ -40,7 +40,7 @@ export function fillRow(cell, image, { fast, words }) {
     renew(cell, image, words);
     const [, prompt, backend, size, bytes, made] = cell.children;
     prompt.textContent = image ? firstLine(image.prompt) : "";
-    backend.textContent = image?.backendName ?? "";
+    backend.textContent = image ? words.backend(image) : "";
     size.textContent = image ? `${image.width} × ${image.height}` : "";
     bytes.textContent = image ? words.bytes(image.size) : "";
     made.textContent = image ? words.when(image.createdAt) : "";

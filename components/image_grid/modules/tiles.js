@@ -90,7 +90,7 @@ export class Tiles {
       this.fillRow(this.rows.get(index) ?? this.takeRow(index), index);
     }
     while (this.pool.length > 2) this.pool.pop().remove();
-    for (const spare of this.pool) spare.hidden = true;
+    for (const spare of this.pool) this.empty(spare);
     const { columns } = this.plan;
     this.host.want(first * columns, (last + 1) * columns - 1);
   }
@@ -124,6 +124,13 @@ export class Tiles {
     return row;
   }
 
+  /** Out of sight, a cell must not go on passing for the picture it showed before. */
+  empty(row) {
+    row.hidden = true;
+    const fill = this.plan.view === "list" ? fillRow : fillCard;
+    for (const cell of row.children) fill(cell, null, { fast: true, words: this.host.words });
+  }
+
   fillRow(row, rowIndex) {
     const { columns, view } = this.plan;
     const total = this.host.total();
@@ -133,8 +140,7 @@ export class Tiles {
       const index = rowIndex * columns + column;
       cell.hidden = index >= total;
       cell.index = index;
-      if (cell.hidden) continue;
-      const image = this.host.item(index);
+      const image = cell.hidden ? null : this.host.item(index);
       fill(cell, image, { fast: this.fast, words: this.host.words });
       this.mark(cell, image, index);
     }

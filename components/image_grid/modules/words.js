@@ -2,8 +2,8 @@
 
 import { number, speaker } from "orchestrator/i18n.js";
 
-/** `{t, n, number, when, day, bytes}` over the texts handed to the component. */
-export function wordsOf(texts) {
+/** `{t, n, number, when, day, bytes, backend}` over the texts and backends handed to the component. */
+export function wordsOf(texts, backends) {
   const lang = document.documentElement.lang || "en";
   const place = lang === "en" ? "en-GB" : lang;
   const { t, tn } = speaker(texts);
@@ -23,6 +23,8 @@ export function wordsOf(texts) {
     t: (text, values = {}) => t(text, spelled(values)),
     n: (singular, count, values = {}) => tn(singular, count, spelled(values)),
     number,
+    /** Where a picture was made, as the filter calls it. */
+    backend: (image) => backends.find((one) => one.id === image.backend)?.name ?? image.backendName ?? "",
     when: (iso) => (iso ? dated.format(new Date(iso)) : ""),
     /** A day written `YYYY-MM-DD`, for people. */
     day: (text) => days.format(new Date(`${text}T12:00:00`)),

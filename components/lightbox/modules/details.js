@@ -101,7 +101,8 @@ export const Details = {
         [t("Made"), when(image.createdAt)],
         [t("File"), `${kind} · ${image.width} × ${image.height} · ${bytes(image.size)}`],
       ];
-      if (image.backendName) rows.unshift([t("Backend"), image.backendName]);
+      const backend = this.words.backend(image);
+      if (backend) rows.unshift([t("Backend"), backend]);
       return rows;
     },
   },

@@ -101,7 +101,7 @@ export default {
       const { image, words } = this;
       const seed = image.seed === null ? null : this.t("seed {seed}", { seed: String(image.seed) });
       const size = `${image.width} × ${image.height}`;
-      return [image.backendName, size, seed, words.when(image.createdAt)].filter(Boolean).join(" · ");
+      return [words.backend(image), size, seed, words.when(image.createdAt)].filter(Boolean).join(" · ");
     },
   },
   watch: {
