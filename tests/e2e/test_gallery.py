@@ -1,5 +1,6 @@
 """What was made: look at it, download it, delete it, find it again."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,21 @@ def test_selected_pictures_are_deleted_together_and_restored(
     page.get_by_test_id("toast-undo").click()
     expect(first).to_be_visible()
     expect(second).to_be_visible()
+
+
+def test_selected_pictures_come_as_one_zip(
+    app: AppProcess, open_page: OpenPage, images: list[dict], tmp_path: Path
+) -> None:
+    page = open_page(f"{app.url}/canvas")
+    for image in images[:2]:
+        page.get_by_test_id(f"gallery-item-{image['id']}").click(modifiers=["Control"])
+    expect(page.get_by_test_id("selection-count")).to_contain_text("2")
+
+    with page.expect_download() as download:
+        page.get_by_test_id("bulk-download").click()
+
+    download.value.save_as(tmp_path / "pictures.zip")
+    with zipfile.ZipFile(tmp_path / "pictures.zip") as archive:
+        assert sorted(archive.namelist()) == sorted(each["downloadName"] for each in images[:2])
+        stored = app.home / "outputs" / images[0]["file"]
+        assert archive.read(images[0]["downloadName"]) == stored.read_bytes()
