@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -44,6 +45,10 @@ def app(shared_app: AppProcess) -> Iterator[AppProcess]:
     """The shared app; what it logs as ERROR fails the test."""
     before = len(shared_app.errors())
     yield shared_app
+    with httpx.Client(base_url=f"{shared_app.url}/api", trust_env=False) as client:
+        # What a failed journey left must not fail the next one, too.
+        client.post("/queue/resume").raise_for_status()
+        client.post("/queue/cancel-waiting").raise_for_status()
     assert shared_app.errors()[before:] == []
 
 

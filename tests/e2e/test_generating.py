@@ -199,21 +199,21 @@ def test_waiting_jobs_are_reordered_by_keyboard_and_the_queue_is_paused(
     page = open_page(app.url)
     page.get_by_test_id("queue-pause").click()
     expect(page.get_by_test_id("queue-paused")).to_be_visible()
-    for name in ("first in line", "second in line"):
+    for name in ("a tram in a queue", "a tram that overtakes"):
         generate(page, name, steps=3)
         expect_status(page, name, "queued")
 
-    card(page, "second in line").focus()
+    card(page, "a tram that overtakes").focus()
     page.keyboard.press("Alt+ArrowUp")
 
     prompts = page.get_by_test_id("queue-panel").get_by_test_id("job-prompt")
-    expect(prompts.first).to_have_text("second in line")
+    expect(prompts.first).to_have_text("a tram that overtakes")
     page.get_by_test_id("queue-pause").click()
-    expect_status(page, "first in line", "done")
-    expect_status(page, "second in line", "done")
+    expect_status(page, "a tram in a queue", "done")
+    expect_status(page, "a tram that overtakes", "done")
     with api(app.url) as client:
         jobs = {job["prompt"]: job for job in client.get("/jobs").json()["jobs"]}
-    assert jobs["second in line"]["startedAt"] < jobs["first in line"]["startedAt"]
+    assert jobs["a tram that overtakes"]["startedAt"] < jobs["a tram in a queue"]["startedAt"]
 
 
 def test_failed_job_says_why_and_is_retried(
