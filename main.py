@@ -40,8 +40,9 @@ from app.jobs import JobService
 from app.ledger import Ledger
 from app.live import LiveRuns
 from app.models import DEMO, BackendInfo
-from app.ports import Backend, Clock, FileStore, JobStore
+from app.ports import Clock, FileStore, JobStore
 from app.runner import Runner
+from app.runs import Backend
 from app.services import Services
 from app.throttle import Throttle
 from backends.comfyui.backend import ComfyBackend

@@ -7,6 +7,7 @@ directory), defaults. `config.example.yaml` shows every key.
 import ipaddress
 import os
 import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,11 +29,25 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from app.models import AUTO, DEMO, BackendInfo
+from app.models import AUTO, DEMO, BackendInfo, Fallback
 
 PREFIX = "ORCHESTRATOR_"
 MIN_TOKEN = 16  # characters
 _NOT_SETTINGS = frozenset({"ORCHESTRATOR_TEST_BROWSER"})
+
+FLUX_PRICES_DATE = date(2026, 8, 1)
+FLUX_PRICES_USD = {
+    "flux-pro-1.1": 0.04,
+    "flux-pro-1.1-ultra": 0.06,
+    "flux-dev": 0.025,
+    "flux-kontext-pro": 0.04,
+    "flux-kontext-max": 0.08,
+    "flux-2-pro": 0.03,
+    "flux-2-flex": 0.06,
+    "flux-2-max": 0.07,
+    "flux-2-klein-4b": 0.014,
+    "flux-2-klein-9b": 0.015,
+}
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -101,6 +116,12 @@ class Timeouts(BaseModel):
     """For open connections to end when the app stops."""
     startup_s: Seconds = 30
     """For the built-in demo engine to answer at start."""
+    proxy_s: Seconds = 30
+    """For a backend to answer a request that is passed on to it."""
+    webhook_s: Seconds = 10
+    """For the receiver of a webhook to take it."""
+    cloud_s: Seconds = 60
+    """For the cloud to answer a request."""
 
 
 class RetrySettings(BaseModel):
@@ -112,8 +133,57 @@ class RetrySettings(BaseModel):
     backoff_s: Seconds = 2
     """Pause before the second attempt; doubles for each further one, with up to half as jitter."""
     backoff_max_s: Seconds = 60
-    max_losses: int = Field(default=3, ge=1, le=10)
-    """A backend that accepts a job and forgets it this often is not given it again."""
+    max_losses: int = Field(default=2, ge=1, le=10)
+    """A job under which backends died this often is held, with what is known."""
+
+
+class SchedulingSettings(BaseModel):
+    """How waiting jobs are spread over the backends."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefetch: bool = True
+    """Whether a busy backend gets its next prompt before it is done, so that it never idles."""
+    affinity_patience_s: float = Field(default=60, ge=0, le=86_400)
+    """How long a job may be overtaken by others whose model is already loaded."""
+    fallback: Fallback = Fallback.NONE
+    """What happens to a job whose backend is away, unless the job says otherwise."""
+
+
+class HealthSettings(BaseModel):
+    """When a backend, or a workflow or model on one, is given no more work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    circuit_faults: int = Field(default=3, ge=1, le=100)
+    """So many faults of a backend in a row rest it."""
+    circuit_pause_s: Seconds = 30
+    """How long it rests before one job tries it again; doubles each time that fails."""
+    circuit_pause_max_s: Seconds = 600
+    quarantine_faults: int = Field(default=3, ge=1, le=100)
+    """So many faults of one workflow on one backend in a row put it in quarantine there."""
+
+
+class FluxSettings(BaseModel):
+    """The FLUX cloud of Black Forest Labs; paid."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_key: SecretStr | None = None
+    url: AnyHttpUrl = AnyHttpUrl("https://api.bfl.ai")
+    """Regional ones: https://api.eu.bfl.ai, https://api.us.bfl.ai."""
+    max_in_flight: int = Field(default=24, ge=1, le=1000)
+    """How many tasks the account may have at a time."""
+    budget_day_usd: float = Field(default=5.0, ge=0, le=1_000_000)
+    """Spent and set aside in one day (UTC), never more."""
+    budget_total_usd: float = Field(default=50.0, ge=0, le=10_000_000)
+    prices_usd: dict[str, float] = FLUX_PRICES_USD
+    """The price of a picture by model, for the estimate; what is charged counts in the ledger."""
+    prices_date: date = FLUX_PRICES_DATE
+    poll_s: Seconds = 1
+    """Between two looks at a task."""
+    webhook_url: AnyHttpUrl | None = None
+    """Where the cloud reaches this app, ending in /api/flux/webhook; then it is polled rarely."""
 
 
 class Settings(BaseSettings):
@@ -151,6 +221,17 @@ class Settings(BaseSettings):
     backends: tuple[BackendSettings, ...] = ()
     timeouts: Timeouts = Timeouts()
     retry: RetrySettings = RetrySettings()
+    scheduling: SchedulingSettings = SchedulingSettings()
+    health: HealthSettings = HealthSettings()
+    allow_generation: bool = False
+    """Whether paid backends may be used at all; otherwise they only show what it would cost."""
+    flux: FluxSettings = FluxSettings()
+    outbound_proxy: AnyHttpUrl | None = None
+    """For calls to the cloud; backends and this machine are always reached directly."""
+    wildcards: Path | None = None
+    """The folder of the `__name__` files of prompts; `<home>/wildcards` unless set."""
+    webhook_secret: SecretStr | None = None
+    """Signs what is sent to webhooks; one is made for this home unless set."""
     events_keep_days: int = Field(default=7, ge=1, le=365)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -175,11 +256,21 @@ class Settings(BaseSettings):
         return self.home / "demo"
 
     @property
+    def inputs_dir(self) -> Path:
+        """Pictures that were given to start from, by content."""
+        return self.home / "inputs"
+
+    @property
+    def wildcards_dir(self) -> Path:
+        """The `__name__` files of prompts."""
+        return self.wildcards or self.home / "wildcards"
+
+    @property
     def logs_dir(self) -> Path:
         """The rotating log files."""
         return self.home / "logs"
 
-    @field_validator("home", "outputs")
+    @field_validator("home", "outputs", "wildcards")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None

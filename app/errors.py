@@ -8,6 +8,7 @@
     │   └── StaleWriteError        somebody else wrote the job first
     ├── UnauthorizedError          no token, or a wrong one
     ├── TooManyRequestsError       slower; says when
+    ├── BudgetExceededError        would cost more than is allowed
     ├── StorageError               our own disk: full, read-only, gone
     └── BackendError               a backend: see the classes below
         ├── BackendUnreachableError    did not answer; nothing is known
@@ -17,6 +18,14 @@
         ├── OutOfMemoryError           its GPU is too small for this
         ├── NodeFailedError            a node raised
         ├── BadOutputError             what came out cannot be read
+        ├── CorruptModelError          a model file there cannot be read
+        ├── DiskFullError              its own disk is full
+        ├── BackendDiedError           it went away in the middle and forgot the job
+        ├── TimedOutError              ran longer than the job allows
+        ├── ModeratedError             refused for what it shows
+        ├── CloudKeyError              the cloud does not accept our key
+        ├── NoCreditError              the cloud account is empty
+        ├── UncertainChargeError       may have been paid for; never sent again by itself
         └── LostError                  forgot a prompt it had accepted
 
 `code` is stable and goes over the wire; `retryable` says whether the same job may be tried again
@@ -89,6 +98,12 @@ class TooManyRequestsError(OrchestratorError):
         self.retry_after_s = retry_after_s
 
 
+class BudgetExceededError(OrchestratorError):
+    """A paid call would go over a budget; nothing was sent."""
+
+    code = "budget"
+
+
 class AlreadySubmittedError(ConflictError):
     """A submission with this key is there already: these are its jobs."""
 
@@ -156,6 +171,61 @@ class BadOutputError(BackendError):
 
     code = "bad_output"
     retryable = True
+
+
+class CorruptModelError(BackendError):
+    """A model file on the backend cannot be read; every job with it would fail there."""
+
+    code = "corrupt_model"
+    retryable = True
+
+    def __init__(self, message: str, *, fix: str = "", model: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.model = model
+
+
+class DiskFullError(BackendError):
+    """The backend's own disk is full."""
+
+    code = "backend_disk_full"
+    retryable = True
+
+
+class BackendDiedError(BackendError):
+    """The backend went away while it ran the job, and came back without it."""
+
+    code = "backend_died"
+    retryable = True
+
+
+class TimedOutError(BackendError):
+    """The run took longer than the job allows; it was stopped."""
+
+    code = "timeout"
+
+
+class ModeratedError(BackendError):
+    """The cloud refuses the prompt or the picture for what it shows."""
+
+    code = "moderated"
+
+
+class CloudKeyError(BackendError):
+    """The cloud does not accept the API key."""
+
+    code = "bad_key"
+
+
+class NoCreditError(BackendError):
+    """The cloud account has no credits left."""
+
+    code = "no_credit"
+
+
+class UncertainChargeError(BackendError):
+    """The order may have reached the cloud, but its answer never reached us."""
+
+    code = "uncertain_charge"
 
 
 class LostError(BackendError):

@@ -103,6 +103,46 @@ class BackendChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackendRemoved:
+    """A backend was taken out of the configuration."""
+
+    backend_id: str
+    logged: LoggedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineChanged:
+    """A workflow or model was put in quarantine on a backend, or let out."""
+
+    backend_id: str
+    logged: LoggedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentChanged:
+    """Something went wrong that somebody should know of, or is over."""
+
+    incident_id: UUID
+    logged: LoggedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeChanged:
+    """Money was set aside, spent, or not needed after all."""
+
+    charge_id: UUID
+    logged: LoggedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryChanged:
+    """A webhook was delivered, or not."""
+
+    delivery_id: UUID
+    logged: LoggedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
     """Somebody was logged out; their pages must close."""
 
@@ -120,6 +160,11 @@ Event = (
     | ImageRestored
     | QueuePaused
     | BackendChanged
+    | BackendRemoved
+    | QuarantineChanged
+    | IncidentChanged
+    | ChargeChanged
+    | DeliveryChanged
     | SessionEnded
 )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.events import BackendChanged, EventBus
 from app.models import BackendInfo, BackendStatus
-from app.ports import Backend
+from app.runs import Backend
 from app.scheduling import Candidate
 from app.views import BackendView, backend_view
 

@@ -19,7 +19,7 @@ from app.fleet import Fleet
 from app.ids import new_id
 from app.ledger import Ledger
 from app.live import LiveRuns
-from app.models import AUTO, DEMO, GenerationRequest, Image, Job, JobState, Preview, Progress
+from app.models import AUTO, DEMO, GenerationRequest, Image, Job, JobState, Lora, Preview, Progress
 from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page, Receipt
 from app.ranking import rank_between, ranks_after
 from app.runner import Runner
@@ -331,11 +331,13 @@ class JobService:
     def _jobs_of(self, submission: Submission, last_rank: str | None) -> list[Job]:
         now = self._clock.now()
         count, params = submission.count, submission.params
+        loras = tuple(Lora(**each.model_dump()) for each in params.loras)
         request = GenerationRequest(
             target=submission.backend,
             prompt=submission.prompt,
             negative_prompt=submission.negative_prompt,
-            **params.model_dump(exclude={"seed"}),
+            loras=loras,
+            **params.model_dump(exclude={"seed", "loras"}, exclude_none=True),
         )
         group_id = new_id() if count > 1 else None
         seeds = seeds_for(params.seed, count=count)

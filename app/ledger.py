@@ -13,7 +13,7 @@ from app.events import (
     JobRemoved,
     QueuePaused,
 )
-from app.models import Image, Job, JobState
+from app.models import Image, Job, JobGroup, JobState
 from app.ports import JobChange, JobStore, Receipt
 from app.said import Said
 from app.waiting import UnfinishedJobs
@@ -43,13 +43,20 @@ class Ledger:
         self.paused = await self._store.paused()
         self.last_rank = await self._store.last_rank()
 
-    async def add(self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None) -> None:
-        """Write new jobs, all or none.
+    async def add(
+        self,
+        jobs: Sequence[Job],
+        *,
+        note: str,
+        receipt: Receipt | None = None,
+        group: JobGroup | None = None,
+    ) -> None:
+        """Write new jobs and the group they are, all or none.
 
         Raises:
             AlreadySubmittedError: the receipt's key was used before.
         """
-        logged = await self._store.add(jobs, note=note, receipt=receipt)
+        logged = await self._store.add(jobs, note=note, receipt=receipt, group=group)
         for job, event in zip(jobs, logged, strict=True):
             self._take_in(job)
             self._bus.publish(JobChanged(job=job, logged=event))

@@ -16,6 +16,8 @@ DEMO = "demo"
 """The preset, and the id of the backend, that draws without an AI model."""
 AUTO = "auto"
 """The target that means: any backend with a real model."""
+TEXT_TO_IMAGE = "text-to-image"
+"""The preset that works with a checkpoint of any family."""
 
 
 class JobState(StrEnum):
@@ -39,7 +41,13 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.CREATED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
     JobState.RUNNING: frozenset(
-        {JobState.QUEUED, JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+        {
+            JobState.CREATED,  # held with evidence, because it seems to kill backends
+            JobState.QUEUED,
+            JobState.DONE,
+            JobState.FAILED,
+            JobState.CANCELLED,
+        }
     ),
     JobState.DONE: frozenset(),
     JobState.FAILED: frozenset({JobState.QUEUED}),
@@ -48,10 +56,20 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """A LoRA on top of the checkpoint."""
+
+    name: str  # as the backend lists it, with its folder
+    weight: float = 1.0
+    clip_weight: float | None = None  # None: the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
     """Everything that decides the picture: the same request on the same model gives it again."""
 
-    target: str  # DEMO, AUTO or the id of a backend
+    target: str  # where: DEMO, AUTO or the id of a backend
+    preset: str = TEXT_TO_IMAGE  # how: the id of a workflow
     prompt: str
     negative_prompt: str = ""
     width: int = 768  # pixels, multiple of 8
@@ -61,7 +79,39 @@ class GenerationRequest:
     sampler: str = "euler"
     scheduler: str = "normal"
     seed: int = 0  # 0 … 2**64-1
-    checkpoint: str | None = None  # None: the first one the backend has
+    checkpoint: str | None = None  # None: the best fitting one that the backend has
+    vae: str | None = None  # None: the checkpoint's own
+    loras: tuple[Lora, ...] = ()
+    denoise: float = 1.0  # 0 … 1; below 1 the input picture shows through
+    image: str | None = None  # the input picture, a name of app.inputs
+    mask: str | None = None  # white is painted anew; a name of app.inputs
+    options: Mapping[str, str | int | float | bool] = field(
+        default_factory=dict[str, str | int | float | bool]
+    )  # what only this preset knows: frames, fps, aspect_ratio, …
+    graph: Mapping[str, Any] | None = None  # a workflow given with the job, in API format
+
+
+class Fallback(StrEnum):
+    """What happens to a job whose backend is away."""
+
+    NONE = "none"
+    """It waits."""
+    ASK = "ask"
+    """It waits, and offers to go elsewhere."""
+    AUTO = "auto"
+    """It goes to any other that can take it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTerms:
+    """What was agreed at submission, besides the picture itself."""
+
+    fallback: Fallback = Fallback.NONE
+    tags: tuple[str, ...] = ()  # a backend needs all of them (its tags and capabilities count)
+    webhook: str | None = None  # told when the job has ended
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])  # the client's own
+    confirmed_usd: float | None = None  # the price somebody agreed to, of a paid job
+    timeout_s: float | None = None  # from the start of its run; None: no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +137,13 @@ class Job:
     attempts: int = 0  # those that count against max_attempts
     max_attempts: int = 3
     losses: int = 0  # times a backend accepted the job and then forgot it
+    lost_on: tuple[str, ...] = ()  # the backends that did
+    failed_on: tuple[str, ...] = ()  # the backends where an attempt failed; others are preferred
+    source: str = "page"  # who asked: sources take turns
+    terms: JobTerms = JobTerms()
+    ahead_on: str | None = None  # waits as the prefetched prompt of this backend
+    placement: str | None = None  # why it went where it runs or ran
+    notices: tuple[str, ...] = ()  # what was replaced to make it run, for people
     backend_id: str | None = None  # where it runs or ran last
     cancel_requested: bool = False
     not_before: datetime | None = None  # a retry waits until then
@@ -111,6 +168,32 @@ class Job:
         return replace(self, version=self.version + 1, **changes)
 
 
+class SeedStrategy(StrEnum):
+    """Which seeds the pictures of a group get."""
+
+    RANDOM = "random"
+    """Drawn, far from each other."""
+    SEQUENTIAL = "sequential"
+    """Counted up from the first."""
+    FIBONACCI = "fibonacci"
+    GOLDEN_RATIO = "golden_ratio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobGroup:
+    """Jobs that were asked for together; how they do is read from the jobs themselves."""
+
+    id: UUID
+    preset: str
+    total: int
+    seed_strategy: SeedStrategy
+    base_seed: int | None = None
+    timeout_s: float | None = None
+    webhook: str | None = None  # told when the last of them has ended
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    created_at: datetime
+
+
 class AttemptState(StrEnum):
     """How one try to run a job ended."""
 
@@ -126,6 +209,24 @@ class AttemptState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What the scheduler thought of one backend for one job."""
+
+    backend_id: str
+    rejected: str | None = None  # why not, for people
+    expected_s: float | None = None  # until it would be finished there; None: not known yet
+    loaded: bool = False  # its model is in memory there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Why a job went where it went."""
+
+    reason: str  # for people
+    weighed: tuple[Weighed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of a job on one backend; its id is the `prompt_id` there and names the files."""
 
@@ -138,6 +239,8 @@ class Attempt:
     accepted_at: datetime | None = None  # the backend said it has it
     ended_at: datetime | None = None
     failure: JobFailure | None = None
+    decision: Decision | None = None
+    handle: Mapping[str, Any] | None = None  # what its backend asks with after a restart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +267,12 @@ class Preview:
     data: bytes = field(repr=False)
 
 
+MediaKind = Literal["image", "video", "audio", "text", "file"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """A finished picture, its file and everything that made it."""
+    """A finished picture (or video, sound, text), its file and everything that made it."""
 
     key: int = 0  # order of arrival, given by the store; the cursor of every list
     id: UUID
@@ -179,14 +285,17 @@ class Image:
     mime: str
     sha256: str
     size_bytes: int
-    width: int
+    width: int  # 0 where there is nothing to see
     height: int
+    kind: MediaKind = "image"
+    duration_s: float | None = None  # of a video or a sound
     request: GenerationRequest | None  # None for a file found without a job
     created_at: datetime
     deleted_at: datetime | None = None
 
 
-BackendKind = Literal["comfyui", "embedded"]
+BackendKind = Literal["comfyui", "embedded", "bfl"]
+"""A ComfyUI server, the demo engine, or the FLUX cloud of Black Forest Labs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +310,7 @@ class BackendInfo:
     capabilities: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     max_concurrent_jobs: int = 1
+    origin: Literal["config", "page"] = "config"  # only those added on the page can be changed
 
     @property
     def is_demo(self) -> bool:
@@ -208,14 +318,22 @@ class BackendInfo:
         return self.kind == "embedded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Catalog:
-    """What a backend can do, as it reports itself (`/object_info`)."""
+    """What a backend can do, as it reports itself; two readings are two catalogs."""
 
     node_classes: frozenset[str]
-    checkpoints: tuple[str, ...] = ()
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The model files by folder, as ComfyUI names folders: checkpoints, loras, vae, …"""
+    embeddings: tuple[str, ...] = ()
     samplers: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
+    read_at: datetime | None = None
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """The checkpoints, in the backend's order."""
+        return self.models.get("checkpoints", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,4 +351,5 @@ class BackendStatus:
     vram_free_bytes: int | None = None
     ram_total_bytes: int | None = None
     ram_free_bytes: int | None = None
-    catalog: Catalog | None = None
+    features: frozenset[str] = frozenset()  # what was found by probing, see backends.comfyui
+    catalog: Catalog | None = None  # the last one read, also while it is offline

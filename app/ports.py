@@ -1,29 +1,18 @@
-"""What the core needs from the outside world, as protocols.
+"""What the core needs of storage and time, as protocols.
 
-`data/` implements the stores, `backends/` the backends; tests use the in-memory twins, which pass
-the same contract suites.
+`data/` implements them; tests also use the in-memory twins, which pass the same contract suites.
+What it needs of the machines that make pictures is in `app.runs`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from app.errors import BackendError
 from app.events import LoggedEvent
-from app.models import (
-    Attempt,
-    BackendInfo,
-    BackendStatus,
-    GenerationRequest,
-    Image,
-    Job,
-    JobState,
-    Progress,
-)
+from app.models import Attempt, Image, Job, JobGroup, JobState, MediaKind
 
 if TYPE_CHECKING:
     from app.access import Session  # which itself needs the ports
@@ -97,9 +86,14 @@ class JobStore(Protocol):
     """Jobs, their attempts and the durable event log."""
 
     async def add(
-        self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None
+        self,
+        jobs: Sequence[Job],
+        *,
+        note: str,
+        receipt: Receipt | None = None,
+        group: JobGroup | None = None,
     ) -> list[LoggedEvent]:
-        """Insert new jobs, all or none, each with its event.
+        """Insert new jobs and the group they are, all or none, each with its event.
 
         Raises:
             AlreadySubmittedError: the receipt's key was used within 24 hours; nothing is written.
@@ -269,8 +263,10 @@ class StoredFile:
     mime: str
     sha256: str
     size_bytes: int
-    width: int
+    width: int  # 0 where there is nothing to see
     height: int
+    kind: MediaKind = "image"
+    duration_s: float | None = None
     metadata: dict[str, str] = field(default_factory=dict[str, str])  # PNG text chunks
 
 
@@ -312,121 +308,4 @@ class FileStore(Protocol):
         Raises:
             StorageError: the picture itself is gone or cannot be read.
         """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """A file a run produced, as its backend names it."""
-
-    node_id: str
-    index: int
-    filename: str
-    locator: dict[str, Any]  # for the backend that made it, opaque to everybody else
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunProgressed:
-    """The run got further."""
-
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPreviewed:
-    """The run shows what it has so far."""
-
-    step: int
-    mime: str
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSilent:
-    """The backend does not answer (reason for people), or answers again (None)."""
-
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSucceeded:
-    """Ended, confirmed: these files are there."""
-
-    outputs: tuple[Output, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFailed:
-    """Ended, confirmed, with an error."""
-
-    error: BackendError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInterrupted:
-    """Ended, confirmed: somebody stopped it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLost:
-    """The backend answers, and twice knew nothing of the attempt, nor has a file of it."""
-
-
-RunEnd = RunSucceeded | RunFailed | RunInterrupted | RunLost
-RunEvent = RunProgressed | RunPreviewed | RunSilent | RunEnd
-
-
-class Run(Protocol):
-    """One attempt on one backend, from the moment we listen for it."""
-
-    async def submit(self, request: GenerationRequest) -> None:
-        """Send it. Returns once the backend has accepted it.
-
-        Raises:
-            NotSentError: certainly not there.
-            BackendUnreachableError: may be there; `events` finds out.
-            PromptRejectedError, MissingCapabilityError: never will be.
-        """
-        ...
-
-    def events(self) -> AsyncGenerator[RunEvent]:
-        """What happens, whether submitted just now or before a restart; a RunEnd is the last.
-
-        Never raises for an unreachable backend: it yields RunSilent and goes on asking.
-        """
-        ...
-
-    async def interrupt(self) -> None:
-        """Stop it wherever it is there: waiting or running; nobody else's prompt is touched.
-
-        Raises:
-            BackendUnreachableError: the backend did not answer.
-        """
-        ...
-
-    def fetch(self, output: Output) -> AsyncGenerator[bytes]:
-        """The bytes of an output.
-
-        Raises (while iterating):
-            BackendUnreachableError: try again later, the file is still there.
-            BadOutputError: the backend does not have the file.
-        """
-        ...
-
-
-class Backend(Protocol):
-    """A machine that makes pictures."""
-
-    @property
-    def info(self) -> BackendInfo: ...
-
-    @property
-    def status(self) -> BackendStatus: ...
-
-    async def serve(self, on_change: Callable[[BackendStatus], None]) -> None:
-        """Keep connected until cancelled; call back whenever `status` has changed."""
-        ...
-
-    def open(self, attempt: Attempt) -> AbstractAsyncContextManager[Run]:
-        """Listen for an attempt: opened before it is submitted, so that nothing is missed."""
         ...

@@ -29,11 +29,9 @@ from app.ledger import Ledger
 from app.live import LiveRuns
 from app.models import Attempt, Image, Progress
 from app.outcomes import Ending
-from app.ports import (
+from app.ports import Clock, FileStore, JobChange
+from app.runs import (
     Backend,
-    Clock,
-    FileStore,
-    JobChange,
     Output,
     Run,
     RunEnd,
@@ -43,6 +41,7 @@ from app.ports import (
     RunPreviewed,
     RunProgressed,
     RunSilent,
+    RunStarted,
     RunSucceeded,
 )
 from app.said import Said
@@ -124,7 +123,10 @@ class Runner:
         if backend is None:
             await self._wait_for_missing(attempt, cancel)
             return
-        async with backend.open(attempt) as run:
+        job = self._ledger.unfinished.get(attempt.job_id)
+        if job is None:
+            raise NotFoundError(f"There is no job {attempt.job_id}.")
+        async with backend.open(attempt, job.request) as run:
             if not adopt:
                 sent = await self._submit(run, attempt)
                 if isinstance(sent, BackendError):
@@ -135,11 +137,8 @@ class Runner:
 
     async def _submit(self, run: Run, attempt: Attempt) -> Attempt | BackendError:
         """Send the prompt; the attempt as it is then, or why it certainly does not run."""
-        job = self._ledger.unfinished.get(attempt.job_id)
-        if job is None:
-            raise NotFoundError(f"There is no job {attempt.job_id}.")
         try:
-            await run.submit(job.request)
+            answer = await run.submit()
         except NotSentError as exc:
             return exc
         except BackendUnreachableError as exc:
@@ -147,12 +146,15 @@ class Runner:
             return attempt  # the events of the run find out
         except BackendError as exc:
             return exc
-        accepted = replace(attempt, accepted_at=self._clock.now())
+        accepted = replace(attempt, accepted_at=self._clock.now(), handle=answer.handle)
         note = f"{attempt.backend_id} has accepted it"
         await self._ledger.change(
             attempt.job_id,
             lambda job: JobChange(
-                job=job.changed(), attempt=accepted, note=note, event="job.accepted"
+                job=job.changed(notices=answer.notices),
+                attempt=accepted,
+                note=note,
+                event="job.accepted",
             ),
         )
         return accepted
@@ -210,6 +212,8 @@ class Runner:
                         self._live.previewed(job_id, step=step, mime=mime, data=data)
                     case RunSilent(reason=reason):
                         self._live.silent(job_id, reason)
+                    case RunStarted():
+                        pass
                     case _:
                         return event
         raise BackendUnreachableError(f"The events of attempt {attempt.id} stopped without an end.")
@@ -272,6 +276,8 @@ class Runner:
             size_bytes=stored.size_bytes,
             width=stored.width,
             height=stored.height,
+            kind=stored.kind,
+            duration_s=stored.duration_s,
             request=as_drawn(job.request, stored.metadata) if job else None,
             created_at=self._clock.now(),
         )

@@ -3,8 +3,10 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic.alias_generators import to_camel
+
+from app.models import Fallback, SeedStrategy
 
 MAX_SEED = 2**64 - 1
 MAX_RANDOM_SEED = 2**53 - 1  # exact in JavaScript
@@ -28,18 +30,36 @@ class Wire(BaseModel):
     )
 
 
+class LoraUse(Wire):
+    """A LoRA on top of the checkpoint."""
+
+    name: Name
+    weight: float = Field(default=1.0, ge=-10, le=10, allow_inf_nan=False)
+    clip_weight: float | None = Field(default=None, ge=-10, le=10, allow_inf_nan=False)
+
+
 class Params(Wire):
     """How the picture is made; what is left out has the preset's value."""
 
-    width: Side = 768
-    height: Side = 768
-    steps: int = Field(default=20, ge=1, le=10_000)
-    cfg: float = Field(default=6.0, ge=0, le=100, allow_inf_nan=False)
-    sampler: Name = "euler"
-    scheduler: Name = "normal"
+    width: Side | None = None
+    height: Side | None = None
+    steps: int | None = Field(default=None, ge=1, le=10_000)
+    cfg: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    sampler: Name | None = None
+    scheduler: Name | None = None
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
-    """None draws one for each picture; a given one is counted up by one for each further."""
+    """None draws one for each picture; a given one starts the `seedStrategy`."""
     checkpoint: Name | None = None
+    """Of the cloud: its model. None: the best fitting one."""
+    vae: Name | None = None
+    loras: tuple[LoraUse, ...] = Field(default=(), max_length=20)
+    denoise: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    image: Name | None = None
+    """The input picture: the `name` that `POST /api/inputs` answered with."""
+    mask: Name | None = None
+    """White is painted anew: a `name`, too."""
+    options: dict[Name, str | int | float | bool] = Field(default={}, max_length=50)
+    """What only this preset knows, such as `frames`, `aspectRatio` or `raw`."""
 
 
 class Submission(Wire):
@@ -60,13 +80,27 @@ class Submission(Wire):
 
     prompt: str = Field(max_length=MAX_PROMPT)
     backend: Name
-    """A preset (`demo`), the id of a backend, or `auto`."""
+    """A preset (`demo`, `sdxl`, `flux`, …), the id of a backend, or `auto`."""
+    workflow_id: Name | None = None
+    """The preset, where `backend` names a backend; any checkpoint's unless given."""
     params: Params = Params()
     negative_prompt: str = Field(default="", max_length=MAX_PROMPT)
     priority: Priority = 0
     count: int = Field(default=1, ge=1, le=MAX_COUNT)
     hold: bool = False
     """True makes jobs that wait for Run."""
+    seed_strategy: SeedStrategy = SeedStrategy.SEQUENTIAL
+    """Of the pictures after the first, where there is a seed; without one they are drawn."""
+    fallback: Fallback | None = None
+    """What happens while the backend is away; None takes the setting."""
+    tags: tuple[Name, ...] = Field(default=(), max_length=20)
+    """The backend must have all of them among its tags and capabilities."""
+    webhook_url: AnyHttpUrl | None = None
+    """Told, signed, when a job has ended."""
+    metadata: dict[str, JsonValue] = Field(default={}, max_length=100)
+    """Kept with the jobs, and given back with them."""
+    confirmed: bool = False
+    """Of a paid backend: its price is known and agreed to. Otherwise the answer is a dry run."""
 
     @field_validator("prompt")
     @classmethod

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
 from app.models import (
     BackendInfo,
+    BackendKind,
     BackendStatus,
+    Fallback,
     Image,
     Job,
     JobState,
+    MediaKind,
     Preview,
     Progress,
 )
@@ -53,6 +56,7 @@ class ImageRef(Wire):
     """A finished picture of a job."""
 
     id: UUID
+    kind: MediaKind
     width: int
     height: int
     url: str
@@ -76,6 +80,14 @@ class ResultView(Wire):
     diagnosis: Diagnosis | None = None
 
 
+class LoraView(Wire):
+    """A LoRA on top of the checkpoint."""
+
+    name: str
+    weight: float
+    clip_weight: float | None
+
+
 class ParamsView(Wire):
     """How the picture is made."""
 
@@ -87,6 +99,12 @@ class ParamsView(Wire):
     scheduler: str
     seed: int
     checkpoint: str | None
+    vae: str | None
+    loras: list[LoraView]
+    denoise: float
+    image: str | None
+    mask: str | None
+    options: dict[str, str | int | float | bool]
 
 
 class JobView(Wire):
@@ -97,9 +115,21 @@ class JobView(Wire):
     status: JobState
     backend: str
     backend_id: str | None
+    workflow_id: str
+    source: str
+    """Who asked; sources take turns."""
     prompt: str
     negative_prompt: str
     params: ParamsView
+    fallback: Fallback
+    tags: list[str]
+    metadata: dict[str, Any]
+    ahead_on: str | None
+    """Waits as the next prompt of this backend, sent ahead."""
+    placement: str | None
+    """Why it went where it runs or ran."""
+    notices: list[str]
+    """What was replaced to make it run."""
     priority: int
     rank: str
     position: int | None
@@ -141,12 +171,16 @@ class ImageView(Wire):
     created_at: datetime
     deleted_at: datetime | None
     size: int
+    kind: MediaKind
+    duration_seconds: float | None
+    """Of a video or a sound."""
     width: int
     height: int
     prompt: str
     negative_prompt: str
     seed: int | None
     model: str | None
+    workflow_id: str | None
     params: ParamsView | None
     url: str
     thumbnail_url: str
@@ -159,7 +193,7 @@ class BackendView(Wire):
 
     id: str
     name: str
-    kind: Literal["comfyui", "embedded"]
+    kind: BackendKind
     url: str
     enabled: bool
     capabilities: list[str]
@@ -214,6 +248,15 @@ def params_view(job_or_image: Job | Image) -> ParamsView | None:
         scheduler=request.scheduler,
         seed=request.seed,
         checkpoint=request.checkpoint,
+        vae=request.vae,
+        loras=[
+            LoraView(name=each.name, weight=each.weight, clip_weight=each.clip_weight)
+            for each in request.loras
+        ],
+        denoise=request.denoise,
+        image=request.image,
+        mask=request.mask,
+        options=dict(request.options),
     )
 
 
@@ -221,6 +264,7 @@ def image_ref(image: Image) -> ImageRef:
     """The short form of an image, inside a job."""
     return ImageRef(
         id=image.id,
+        kind=image.kind,
         width=image.width,
         height=image.height,
         url=f"/api/images/{image.id}/file",
@@ -260,6 +304,14 @@ def job_view(
         status=job.state,
         backend=job.request.target,
         backend_id=job.backend_id,
+        workflow_id=job.request.preset,
+        source=job.source,
+        fallback=job.terms.fallback,
+        tags=list(job.terms.tags),
+        metadata=dict(job.terms.metadata),
+        ahead_on=job.ahead_on,
+        placement=job.placement and say(job.placement),
+        notices=[say(each) for each in job.notices],
         prompt=job.request.prompt,
         negative_prompt=job.request.negative_prompt,
         params=params,
@@ -301,12 +353,15 @@ def image_view(
         created_at=image.created_at,
         deleted_at=image.deleted_at,
         size=image.size_bytes,
+        kind=image.kind,
+        duration_seconds=image.duration_s,
         width=image.width,
         height=image.height,
         prompt=request.prompt if request else "",
         negative_prompt=request.negative_prompt if request else "",
         seed=request.seed if request else None,
         model=request.checkpoint if request else None,
+        workflow_id=request.preset if request else None,
         params=params_view(image),
         url=ref.url,
         thumbnail_url=ref.thumbnail_url,
@@ -341,7 +396,7 @@ def backend_view(
         ram_total=status.ram_total_bytes,
         ram_free=status.ram_free_bytes,
         node_count=len(catalog.node_classes) if catalog else 0,
-        models={"checkpoints": list(catalog.checkpoints)} if catalog else {},
+        models={folder: list(names) for folder, names in catalog.models.items()} if catalog else {},
         samplers=list(catalog.samplers) if catalog else [],
         schedulers=list(catalog.schedulers) if catalog else [],
     )

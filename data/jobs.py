@@ -21,11 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.errors import AlreadySubmittedError, StaleWriteError
 from app.events import LoggedEvent
-from app.models import Attempt, Image, Job, JobState
+from app.models import Attempt, Image, Job, JobGroup, JobState
 from app.ports import RECEIPT_LIFE, Clock, JobChange, JobFilter, Page, Receipt, Written
 from data import rows
 from data.database import Database
-from data.tables import attempt, event, image, job, setting
+from data.tables import attempt, event, image, job, job_group, setting
 from data.tables import receipt as receipts
 
 _TERMINAL = [state.value for state in JobState if state.is_terminal]
@@ -40,14 +40,21 @@ class SqlJobStore:
         self._clock = clock
 
     async def add(
-        self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None
+        self,
+        jobs: Sequence[Job],
+        *,
+        note: str,
+        receipt: Receipt | None = None,
+        group: JobGroup | None = None,
     ) -> list[LoggedEvent]:
-        """Insert new jobs, all or none, each with its event."""
+        """Insert new jobs and the group they are, all or none, each with its event."""
         at = self._clock.now()
         new_events = [_job_event(each, at=at, note=note) for each in jobs]
         async with self._database.write() as connection:
             if receipt is not None:
                 await _keep_receipt(connection, receipt, jobs, at)
+            if group is not None:
+                await connection.execute(insert(job_group).values(**rows.group_row(group)))
             await connection.execute(insert(job), [rows.job_row(each) for each in jobs])
             return await log_all(connection, new_events)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.errors import AlreadySubmittedError, StaleWriteError
 from app.events import LoggedEvent
-from app.models import Attempt, Image, Job
+from app.models import Attempt, Image, Job, JobGroup
 from app.ports import (
     RECEIPT_LIFE,
     Clock,
@@ -53,6 +53,7 @@ class MemoryJobStore:
         self._log = log
         self._images = images
         self._jobs: dict[UUID, Job] = {}
+        self._groups: dict[UUID, JobGroup] = {}
         self._keys: dict[UUID, int] = {}  # of removed jobs, too: cursors stay right
         self._attempts: dict[UUID, Attempt] = {}
         self._removed: dict[UUID, tuple[Job, datetime]] = {}
@@ -60,10 +61,17 @@ class MemoryJobStore:
         self._receipts: dict[str, tuple[Receipt, tuple[UUID, ...], datetime]] = {}
 
     async def add(
-        self, jobs: Sequence[Job], *, note: str, receipt: Receipt | None = None
+        self,
+        jobs: Sequence[Job],
+        *,
+        note: str,
+        receipt: Receipt | None = None,
+        group: JobGroup | None = None,
     ) -> list[LoggedEvent]:
         if receipt is not None:
             self._keep_receipt(receipt, jobs)
+        if group is not None:
+            self._groups[group.id] = group
         for job in jobs:
             self._jobs[job.id] = job
             self._keys[job.id] = len(self._keys) + 1

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -62,6 +63,9 @@ job = Table(
     Column("group_id", Uuid, nullable=True, index=True),
     Column("state", String(12), nullable=False),
     Column("target", String(200), nullable=False),
+    Column("preset", String(200), nullable=False, server_default="text-to-image"),
+    Column("source", String(200), nullable=False, server_default="page"),
+    Column("ahead_on", String(200), nullable=True),
     Column("backend_id", String(200), nullable=True),
     Column("prompt", Text, nullable=False),
     Column("request", JSON, nullable=False),
@@ -71,6 +75,11 @@ job = Table(
     Column("attempts", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
+    Column("lost_on", JSON, nullable=False, server_default="[]"),
+    Column("failed_on", JSON, nullable=False, server_default="[]"),
+    Column("terms", JSON, nullable=False, server_default="{}"),
+    Column("placement", JSON(none_as_null=True), nullable=True),
+    Column("notices", JSON, nullable=False, server_default="[]"),
     Column("cancel_requested", Boolean, nullable=False),
     Column("not_before", UtcDateTime, nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
@@ -104,6 +113,23 @@ attempt = Table(
     Column("accepted_at", UtcDateTime, nullable=True),
     Column("ended_at", UtcDateTime, nullable=True),
     Column("failure", JSON(none_as_null=True), nullable=True),
+    Column("decision", JSON(none_as_null=True), nullable=True),
+    Column("handle", JSON(none_as_null=True), nullable=True),
+)
+
+# No key to it from the jobs: a group is older and may be younger than the last of its jobs.
+job_group = Table(
+    "job_group",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("preset", String(200), nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("seed_strategy", String(20), nullable=False),
+    Column("base_seed", JSON, nullable=True),  # up to 2**64, more than an integer column holds
+    Column("timeout_s", Float, nullable=True),
+    Column("webhook", Text, nullable=True),
+    Column("metadata", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 
 image = Table(
@@ -123,6 +149,8 @@ image = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
+    Column("kind", String(8), nullable=False, server_default="image"),
+    Column("duration_s", Float, nullable=True),
     Column("prompt", Text, nullable=False),
     Column("request", JSON(none_as_null=True), nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
@@ -182,4 +210,102 @@ setting = Table(
     metadata,
     Column("name", String(80), primary_key=True),
     Column("value", JSON, nullable=False),
+)
+
+# The backends added on the page or over the API; those of the configuration are not stored.
+backend = Table(
+    "backend",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("capabilities", JSON, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("max_concurrent_jobs", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# What a backend could do when it was last read: there while it is offline.
+catalog = Table(
+    "catalog",
+    metadata,
+    Column("backend_id", String(200), primary_key=True),
+    Column("url", Text, nullable=False),  # of another machine, it is no longer true
+    Column("catalog", JSON, nullable=False),
+    Column("read_at", UtcDateTime, nullable=False),
+)
+
+# How long work takes, learned: a moving average for each workflow, backend and size.
+pace = Table(
+    "pace",
+    metadata,
+    Column("work", String(200), primary_key=True),  # a preset, or "load:" and a model
+    Column("backend_id", String(200), primary_key=True),
+    Column("size", Integer, primary_key=True),  # binary logarithm of the work's units
+    Column("seconds", Float, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(12), nullable=False),  # model or workflow
+    Column("subject", Text, nullable=False),
+    Column("backend_id", String(200), nullable=False),
+    Column("code", String(40), nullable=False),
+    Column("reason", JSON, nullable=False),
+    Column("evidence", JSON, nullable=False),  # [{jobId, at, message}]
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("lifted_at", UtcDateTime, nullable=True),
+)
+
+# Money for paid calls: set aside before one is sent, then spent or given back.
+charge = Table(
+    "charge",
+    metadata,
+    Column("id", Uuid, primary_key=True),  # that of the attempt
+    Column("job_id", Uuid, nullable=True, index=True),
+    Column("backend_id", String(200), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("state", String(12), nullable=False, index=True),  # reserved, spent, released, uncertain
+    Column("micro_usd", BigInteger, nullable=False),  # the estimate, then what it really cost
+    Column("task_id", String(200), nullable=True),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("settled_at", UtcDateTime, nullable=True),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("code", String(40), nullable=False),
+    Column("subject", String(200), nullable=False),  # "backend:gpu-1", "job:…", "disk"
+    Column("severity", String(8), nullable=False),  # info, warning, error
+    Column("cause", JSON, nullable=False),
+    Column("fix", JSON, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False, index=True),
+    Column("resolved_at", UtcDateTime, nullable=True),
+    Column("data", JSON, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("subject", String(200), nullable=False, index=True),  # id of the job or group
+    Column("url", Text, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(12), nullable=False, index=True),  # waiting, delivered, failed
+    Column("tries", JSON, nullable=False),  # [{at, status, error}]
+    Column("next_at", UtcDateTime, nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=True),
 )

@@ -192,7 +192,9 @@ def parse_catalog(body: bytes) -> Catalog:
     classes = as_dict(json.loads(body))
     return Catalog(
         node_classes=frozenset(classes),
-        checkpoints=_choices(classes, class_type="CheckpointLoaderSimple", name="ckpt_name"),
+        models={
+            "checkpoints": _choices(classes, class_type="CheckpointLoaderSimple", name="ckpt_name")
+        },
         samplers=_choices(classes, class_type="KSampler", name="sampler_name"),
         schedulers=_choices(classes, class_type="KSampler", name="scheduler"),
     )

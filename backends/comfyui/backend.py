@@ -13,7 +13,7 @@ import httpx
 
 from app.config import Timeouts
 from app.errors import BackendError, BackendUnreachableError
-from app.models import Attempt, BackendInfo, BackendStatus, Catalog
+from app.models import Attempt, BackendInfo, BackendStatus, Catalog, GenerationRequest
 from app.ports import Clock
 from backends.comfyui import failures
 from backends.comfyui.answers import SystemStats
@@ -102,6 +102,14 @@ class ComfyBackend:
         """
         await self._client.free()
 
+    async def interrupt_all(self) -> None:
+        await self._client.interrupt_all()
+
+    async def check(self) -> BackendStatus:
+        stats, latency_ms = await self._client.system_stats()
+        self._note_stats(stats, latency_ms=latency_ms, catalog=await self._read_catalog())
+        return self._status
+
     async def serve(self, on_change: Callable[[BackendStatus], None]) -> None:
         self._on_change = on_change
         try:
@@ -118,12 +126,13 @@ class ComfyBackend:
             await self._client.aclose()
 
     @asynccontextmanager
-    async def open(self, attempt: Attempt) -> AsyncGenerator[ComfyRun]:
+    async def open(self, attempt: Attempt, request: GenerationRequest) -> AsyncGenerator[ComfyRun]:
         prompt_id = str(attempt.id)
         inbox = self._inboxes[prompt_id] = Inbox()
         try:
             yield ComfyRun(
                 attempt.id,
+                request,
                 info=self._info,
                 client=self._client,
                 timeouts=self._timeouts,

@@ -169,6 +169,10 @@ class ComfyClient:
             await self._request("POST", "/interrupt", json={"prompt_id": prompt_id})
         return waited and queue.find(prompt_id) is None
 
+    async def interrupt_all(self) -> None:
+        """Stop whatever runs, of anybody."""
+        await self._request("POST", "/interrupt", json={})
+
     async def free(self) -> None:
         """Make the server unload its models and drop its caches."""
         await self._request("POST", "/free", json={"unload_models": True, "free_memory": True})

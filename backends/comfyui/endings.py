@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from app.errors import BadOutputError
 from app.models import BackendInfo
-from app.ports import Output, RunEnd, RunFailed, RunInterrupted, RunSucceeded
+from app.runs import Output, RunEnd, RunFailed, RunInterrupted, RunSucceeded
 from app.said import Said
 from backends.comfyui import failures
 from backends.comfyui.answers import Brief, HistoryEntry, Outcome

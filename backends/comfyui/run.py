@@ -19,7 +19,8 @@ from app.errors import (
 )
 from app.graphs.text_to_image import SAVE_NODE, build_text_to_image, required_classes
 from app.models import BackendInfo, Catalog, GenerationRequest
-from app.ports import (
+from app.runs import (
+    Accepted,
     Output,
     RunEnd,
     RunEvent,
@@ -83,6 +84,7 @@ class ComfyRun:
     def __init__(
         self,
         attempt_id: UUID,
+        request: GenerationRequest,
         *,
         info: BackendInfo,
         client: ComfyClient,
@@ -91,6 +93,7 @@ class ComfyRun:
         link: Link,
     ) -> None:
         self._id = str(attempt_id)
+        self._request = request
         self._info = info
         self._client = client
         self._timeouts = timeouts
@@ -113,13 +116,13 @@ class ComfyRun:
         self._said_error: NodeError | None = None
         self._said_files: dict[str, tuple[OutputFile, ...]] = {}
 
-    async def submit(self, request: GenerationRequest) -> None:
+    async def submit(self) -> Accepted:
         try:
             catalog = await self._link.catalog()
         except BackendUnreachableError as exc:
             raise NotSentError(exc.message, fix=exc.fix) from exc
         try:
-            graph = build_text_to_image(request, prefix=self._id, catalog=catalog)
+            graph = build_text_to_image(self._request, prefix=self._id, catalog=catalog)
         except MissingCapabilityError as exc:
             self._link.doubt_catalog()
             backend = failures.label(self._info)
@@ -154,6 +157,7 @@ class ComfyRun:
             self._link.doubt_catalog()
             raise
         self._accepted = True
+        return Accepted()
 
     async def events(self) -> AsyncGenerator[RunEvent]:
         loop = asyncio.get_running_loop()

@@ -2,11 +2,30 @@
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
 from backends.demo.wire import JsonDict
+
+DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+# Inputs that offer the files of a model folder.
+MODEL_CHOICES = {
+    ("CheckpointLoaderSimple", "ckpt_name"): "checkpoints",
+    ("ImageOnlyCheckpointLoader", "ckpt_name"): "checkpoints",
+    ("LoraLoader", "lora_name"): "loras",
+    ("LoraLoaderModelOnly", "lora_name"): "loras",
+    ("VAELoader", "vae_name"): "vae",
+    ("UNETLoader", "unet_name"): "diffusion_models",
+    ("CLIPLoader", "clip_name"): "text_encoders",
+    ("DualCLIPLoader", "clip_name1"): "text_encoders",
+    ("DualCLIPLoader", "clip_name2"): "text_encoders",
+    ("TripleCLIPLoader", "clip_name1"): "text_encoders",
+    ("TripleCLIPLoader", "clip_name2"): "text_encoders",
+    ("TripleCLIPLoader", "clip_name3"): "text_encoders",
+    ("UpscaleModelLoader", "model_name"): "upscale_models",
+}
+BUILT_IN = {"vae": ["pixel_space"]}  # offered without a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,22 +38,31 @@ class InputSpec:
     required: bool
     raw: list[object]  # as in /object_info; validation errors quote it
 
+    @property
+    def is_upload(self) -> bool:
+        """Whether any file of the input folder will do, listed or not."""
+        return self.options.get("image_upload") is True
+
 
 class Catalog:
-    """Looks up node classes; the choices of `LoadImage` follow the input folder."""
+    """Looks up node classes; choices of models and of input files are this engine's own."""
 
     def __init__(
         self,
         *,
-        checkpoints: Sequence[str],
+        models: Mapping[str, Collection[str]],
+        without: Collection[str],
         input_files: Callable[[], list[str]],
         extra: Mapping[str, JsonDict],
     ) -> None:
         text = files("backends.demo").joinpath("object_info.json").read_text(encoding="utf-8")
         self._classes: dict[str, JsonDict] = json.loads(text)
         self._classes.update(copy.deepcopy(dict(extra)))
-        loader = self._classes["CheckpointLoaderSimple"]
-        loader["input"]["required"]["ckpt_name"][0] = list(checkpoints)
+        for (class_type, name), folder in MODEL_CHOICES.items():
+            raw = self._classes[class_type]["input"]["required"][name]
+            _offer(raw, [*models.get(folder, ()), *BUILT_IN.get(folder, ())])
+        for class_type in without:
+            self._classes.pop(class_type, None)
         self._input_files = input_files
 
     def __contains__(self, class_type: object) -> bool:
@@ -42,10 +70,10 @@ class Catalog:
 
     def describe(self, class_type: str) -> JsonDict:
         """One class as `/object_info` shows it. Raises KeyError when it is unknown."""
-        if class_type != "LoadImage":
+        if class_type not in ("LoadImage", "LoadImageMask"):
             return self._classes[class_type]
         described = copy.deepcopy(self._classes[class_type])
-        described["input"]["required"]["image"][0] = self._input_files()
+        _offer(described["input"]["required"]["image"], self._input_files())
         return described
 
     def describe_all(self) -> JsonDict:
@@ -58,20 +86,47 @@ class Catalog:
         names: list[str] = self._classes[class_type]["output"]
         return tuple(names)
 
-    def inputs(self, class_type: str) -> list[InputSpec]:
-        """The inputs a graph may set, required ones first."""
+    def inputs(self, class_type: str, *, given: JsonDict) -> list[InputSpec]:
+        """The inputs a graph may set, required ones first.
+
+        A dynamic combo adds the inputs of the option that `given` chooses, named `combo.input`.
+        """
         groups = self.describe(class_type)["input"]
-        specs: list[InputSpec] = []
-        for group in ("required", "optional"):
-            for name, raw in groups.get(group, {}).items():
-                options: JsonDict = raw[1] if len(raw) > 1 else {}
-                specs.append(
-                    InputSpec(
-                        name=name,
-                        type=raw[0],
-                        options=options,
-                        required=group == "required",
-                        raw=raw if len(raw) > 1 else [raw[0], {}],
-                    )
-                )
-        return specs
+        specs = list(_specs(groups, given=given, prefix=""))
+        return sorted(specs, key=lambda spec: not spec.required)
+
+
+def _specs(groups: JsonDict, *, given: JsonDict, prefix: str) -> Iterator[InputSpec]:
+    for group in ("required", "optional"):
+        for name, raw in groups.get(group, {}).items():
+            options: JsonDict = raw[1] if len(raw) > 1 else {}
+            full_name = prefix + name
+            if raw[0] == DYNAMIC_COMBO:
+                yield from _dynamic(full_name, options, given=given)
+                continue
+            yield InputSpec(
+                name=full_name,
+                type=options.get("options", []) if raw[0] == "COMBO" else raw[0],
+                options=options,
+                required=group == "required",
+                raw=raw if len(raw) > 1 else [raw[0], {}],
+            )
+
+
+def _dynamic(name: str, options: JsonDict, *, given: JsonDict) -> Iterator[InputSpec]:
+    """The chosen option's inputs, then the combo; nothing when no option is chosen."""
+    for option in options["options"]:
+        if option["key"] == given.get(name):
+            yield from _specs(option["inputs"], given=given, prefix=f"{name}.")
+            keys = [each["key"] for each in options["options"]]
+            yield InputSpec(
+                name=name, type=keys, options=options, required=True, raw=[DYNAMIC_COMBO, options]
+            )
+
+
+def _offer(raw: list[object], choices: list[str]) -> None:
+    """Puts choices into an input's description, in either of its two forms."""
+    if raw[0] == "COMBO" and isinstance(raw[1], dict):
+        raw[1]["options"] = choices
+    else:
+        raw[0] = choices

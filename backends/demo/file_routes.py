@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from backends.demo.answers import JsonAnswer, Table
-from backends.demo.files import FOLDERS, OutsideFolderError, Workspace
+from backends.demo.files import OutsideFolderError, Workspace, without_annotation
 from backends.demo.wire import BrokenRequestError
 
 ACTIVE_TYPES = {  # a browser would run them
@@ -55,7 +55,7 @@ class FileRoutes:
         query = request.query_params
         if "filename" not in query:
             return Response(status_code=404)
-        filename, kind = _without_annotation(query["filename"])
+        filename, kind = without_annotation(query["filename"])
         folder = self._files.folder(kind or query.get("type", "output"))
         if folder is None or not filename or filename[0] == "/" or ".." in filename:
             return Response(status_code=400)
@@ -142,14 +142,6 @@ class FileRoutes:
         buffer = io.BytesIO()
         masked.save(buffer, format="PNG", compress_level=4)
         return buffer.getvalue()
-
-
-def _without_annotation(filename: str) -> tuple[str, str | None]:
-    """`name [input]` names the folder it is in."""
-    for kind in FOLDERS:
-        if filename.endswith(f"[{kind}]"):
-            return filename.removesuffix(f"[{kind}]").rstrip(), kind
-    return filename, None
 
 
 def _preview_shape(wanted: str, *, channel: str) -> tuple[str, int, str]:

@@ -9,10 +9,10 @@ import shutil
 import string
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from backends.demo.wire import Graph, JsonDict
@@ -31,12 +31,43 @@ class PngText:
     graph: Graph
     extra_pnginfo: JsonDict
 
+    def texts(self) -> dict[str, str]:
+        """Each part as JSON, by its name."""
+        parts = {"prompt": self.graph, **self.extra_pnginfo}
+        return {key: json.dumps(value) for key, value in parts.items()}
+
     def chunks(self) -> PngInfo:
         info = PngInfo()
-        info.add_text("prompt", json.dumps(self.graph))
-        for key, value in self.extra_pnginfo.items():
-            info.add_text(key, json.dumps(value))
+        for key, text in self.texts().items():
+            info.add_text(key, text)
         return info
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A run of numbered file names that were free when it was made."""
+
+    folder: Path
+    subfolder: str
+    kind: str
+    stem: str
+    first: int
+
+    def keep(self, index: int, *, ending: str, write: Callable[[Path], object]) -> JsonDict:
+        """Writes the file with that index and returns its name as history shows it.
+
+        `ending` is what follows the number, mostly `_.png`. The file appears under its final
+        name only when it is whole.
+        """
+        stem = self.stem.replace("%batch_num%", str(index))
+        name = f"{stem}_{self.first + index:05}{ending}"
+        part = self.folder / f".{name}.part"
+        try:
+            write(part)
+            part.replace(self.folder / name)
+        finally:
+            part.unlink(missing_ok=True)
+        return {"filename": name, "subfolder": self.subfolder, "type": self.kind}
 
 
 class Workspace:
@@ -62,17 +93,19 @@ class Workspace:
     def input_files(self) -> list[str]:
         return sorted(path.name for path in (self.home / "input").glob("*") if path.is_file())
 
-    def save_images(
-        self, images: list[Image.Image], *, prefix: str, kind: str, text: PngText
-    ) -> list[JsonDict]:
-        """Writes numbered PNG files and returns their names as history shows them.
+    def named(self, name: str) -> Path | None:
+        """The existing file that a loader is given: in the input folder unless annotated."""
+        bare, kind = without_annotation(name)
+        folder = self.home / (kind or "input")
+        path = Path(os.path.normpath(folder / bare))
+        return path if path.is_relative_to(folder) and os.path.isfile(path) else None
 
-        A file appears under its final name only when it is whole. Raises OutsideFolderError.
-        """
+    def place(self, prefix: str, *, kind: str, size: tuple[int, int]) -> "Place":
+        """Where numbered files with that prefix go. Raises OutsideFolderError."""
         if kind == "temp":
             prefix += self._temp_suffix
         root = self.home / kind
-        expanded = _expand(prefix, size=images[0].size)
+        expanded = _expand(prefix, size=size)
         subfolder, stem = os.path.split(os.path.normpath(expanded))
         target = Path(os.path.normpath(root / subfolder))
         if not target.is_relative_to(root):
@@ -81,17 +114,13 @@ class Workspace:
                 f"\n full_output_folder: {target}\n         output_dir: {root}"
             )
         target.mkdir(parents=True, exist_ok=True)
-        counter = _next_counter(target, stem)
-        saved: list[JsonDict] = []
-        for index, image in enumerate(images):
-            name = f"{stem.replace('%batch_num%', str(index))}_{counter:05}_.png"
-            part = target / f".{name}.part"
-            level = 4 if kind == "output" else 1
-            image.save(part, format="PNG", pnginfo=text.chunks(), compress_level=level)
-            part.replace(target / name)
-            saved.append({"filename": name, "subfolder": subfolder, "type": kind})
-            counter += 1
-        return saved
+        return Place(
+            folder=target,
+            subfolder=subfolder,
+            kind=kind,
+            stem=stem,
+            first=_next_counter(target, stem),
+        )
 
     def find(self, *, filename: str, subfolder: str, folder: Path) -> Path | None:
         """An existing file, None when there is none. Raises OutsideFolderError."""
@@ -128,6 +157,14 @@ class Workspace:
         return filename, path
 
 
+def without_annotation(filename: str) -> tuple[str, str | None]:
+    """`name [input]` names the folder it is in."""
+    for kind in FOLDERS:
+        if filename.endswith(f"[{kind}]"):
+            return filename.removesuffix(f"[{kind}]").rstrip(), kind
+    return filename, None
+
+
 def _expand(prefix: str, *, size: tuple[int, int]) -> str:
     now = time.localtime()
     tokens = {
@@ -146,6 +183,6 @@ def _expand(prefix: str, *, size: tuple[int, int]) -> str:
 
 
 def _next_counter(folder: Path, stem: str) -> int:
-    pattern = re.compile(re.escape(stem) + r"_(\d+)_.*", re.IGNORECASE)
+    pattern = re.compile(re.escape(stem) + r"_(\d+)[_.].*", re.IGNORECASE)
     found = (pattern.fullmatch(name) for name in os.listdir(folder))
     return max((int(match[1]) for match in found if match), default=0) + 1

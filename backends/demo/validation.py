@@ -1,13 +1,12 @@
 """Checks a graph as a ComfyUI server does, with the same error types and texts."""
 
-import os
 import traceback
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 from backends.demo.catalog import Catalog, InputSpec
+from backends.demo.files import Workspace
 from backends.demo.values import coerce, out_of_range, problem, types_fit, unwrapped
 from backends.demo.wire import BrokenRequestError, Graph, JsonDict, full_type_name
 
@@ -32,17 +31,22 @@ class ValidPrompt:
 
 
 def validate(
-    graph: Graph, *, catalog: Catalog, input_folder: Path, targets: Collection[str] | None
+    graph: Graph,
+    *,
+    catalog: Catalog,
+    files: Workspace,
+    targets: Collection[str] | None,
+    is_old: bool,
 ) -> ValidPrompt:
     """Finds the outputs that can run. Coerces literal inputs in place.
 
     Raises InvalidPromptError when nothing can run, BrokenRequestError when the graph is not a
     graph at all.
     """
-    outputs = _find_outputs(graph, catalog=catalog, targets=targets)
+    outputs = _find_outputs(graph, catalog=catalog, targets=targets, is_old=is_old)
     if not outputs:
         raise InvalidPromptError(problem("prompt_no_outputs", "Prompt has no outputs"))
-    check = _Check(graph, catalog=catalog, input_folder=input_folder)
+    check = _Check(graph, catalog=catalog, files=files)
     good: list[str] = []
     output_errors: list[str] = []
     node_errors: dict[str, JsonDict] = {}
@@ -75,33 +79,47 @@ def validate(
     return ValidPrompt(outputs=good, node_errors=node_errors)
 
 
-def _find_outputs(graph: Graph, *, catalog: Catalog, targets: Collection[str] | None) -> list[str]:
+def _find_outputs(
+    graph: Graph, *, catalog: Catalog, targets: Collection[str] | None, is_old: bool
+) -> list[str]:
     outputs: list[str] = []
     for node_id, node in graph.items():
         if not isinstance(node, dict):  # pyright: ignore[reportUnnecessaryIsInstance] - foreign
             raise BrokenRequestError(f"Node {node_id} is not an object")
         class_type: Any = node.get("class_type")
-        title = _title(node, fallback=class_type)
         if class_type is None or class_type not in catalog:
-            text = (
-                f"Node '{title}' not found. The custom node may not be installed."
-                if class_type is not None
-                else f"Node '{title or f'ID #{node_id}'}' has no class_type. The workflow may be "
-                "corrupted or a custom node is missing."
-            )
-            raise InvalidPromptError(
-                problem(
-                    "missing_node_type",
-                    text,
-                    f"Node ID '#{node_id}'",
-                    node_id=node_id,
-                    class_type=class_type,
-                    node_title=title,
-                )
-            )
+            error = _unknown_in_old_words if is_old else _unknown_class
+            raise InvalidPromptError(error(node_id, node, class_type=class_type))
         if catalog.is_output(class_type) and (targets is None or node_id in targets):
             outputs.append(node_id)
     return outputs
+
+
+def _unknown_class(node_id: str, node: JsonDict, *, class_type: Any) -> JsonDict:
+    title = _title(node, fallback=class_type)
+    text = (
+        f"Node '{title}' not found. The custom node may not be installed."
+        if class_type is not None
+        else f"Node '{title or f'ID #{node_id}'}' has no class_type. The workflow may be "
+        "corrupted or a custom node is missing."
+    )
+    return problem(
+        "missing_node_type",
+        text,
+        f"Node ID '#{node_id}'",
+        node_id=node_id,
+        class_type=class_type,
+        node_title=title,
+    )
+
+
+def _unknown_in_old_words(node_id: str, _node: JsonDict, *, class_type: Any) -> JsonDict:
+    text = (
+        f"Cannot execute because node {class_type} does not exist."
+        if class_type is not None
+        else "Cannot execute because a node is missing the class_type property."
+    )
+    return problem("invalid_prompt", text, f"Node ID '#{node_id}'")
 
 
 def _title(node: JsonDict, *, fallback: Any) -> Any:
@@ -115,7 +133,7 @@ class _Check:
 
     graph: Graph
     catalog: Catalog
-    input_folder: Path
+    files: Workspace
     problems: dict[str, list[JsonDict]] = field(default_factory=dict[str, list[JsonDict]])
     invalid: set[str] = field(default_factory=set[str])
     path: list[str] = field(default_factory=list[str])
@@ -153,7 +171,7 @@ class _Check:
         self.path.append(node_id)
         found: list[JsonDict] = []
         upstream_ok = True
-        for spec in self.catalog.inputs(class_type):
+        for spec in self.catalog.inputs(class_type, given=inputs):
             if spec.name not in inputs:
                 if spec.required:
                     found.append(
@@ -169,7 +187,7 @@ class _Check:
                 found += [error] if error else []
                 upstream_ok = upstream_ok and ok
             else:
-                found += self._literal(spec, inputs, class_type=class_type)
+                found += self._literal(spec, inputs)
         self.path.pop()
         # A cycle further up may have put errors here already.
         found = self.problems.get(node_id, []) + found
@@ -226,7 +244,7 @@ class _Check:
             )
             return None, False
 
-    def _literal(self, spec: InputSpec, inputs: JsonDict, *, class_type: str) -> list[JsonDict]:
+    def _literal(self, spec: InputSpec, inputs: JsonDict) -> list[JsonDict]:
         value = inputs[spec.name] = unwrapped(inputs[spec.name])
         try:
             value = inputs[spec.name] = coerce(value, kind=spec.type)
@@ -242,14 +260,12 @@ class _Check:
                     exception_message=str(exc),
                 )
             ]
-        if class_type == "LoadImage":
+        if spec.is_upload:
             return self._missing_image(spec, value)
         return out_of_range(spec, value)
 
     def _missing_image(self, spec: InputSpec, value: object) -> list[JsonDict]:
-        folder = self.input_folder
-        path = Path(os.path.normpath(folder / str(value)))
-        if path.is_relative_to(folder) and os.path.isfile(path):
+        if self.files.named(str(value)) is not None:
             return []
         return [
             problem(

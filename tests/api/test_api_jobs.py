@@ -9,7 +9,8 @@ import pytest
 from app.errors import NodeFailedError
 from app.ids import new_id
 from app.models import JobState, Progress
-from app.ports import JobFilter, RunFailed, RunPreviewed, RunProgressed
+from app.ports import JobFilter
+from app.runs import RunFailed, RunPreviewed, RunProgressed
 from app.submission import MAX_SEED
 from tests.support.fakes import FakeBackend, info
 from tests.support.http import SMALL, Api, api, problem

@@ -85,7 +85,7 @@ def direct_graph(prefix: str, number: int) -> dict[str, Any]:
     )
     catalog = Catalog(
         node_classes=frozenset(),
-        checkpoints=("demo-painter.safetensors",),
+        models={"checkpoints": ("demo-painter.safetensors",)},
         samplers=("euler",),
         schedulers=("normal",),
     )

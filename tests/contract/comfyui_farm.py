@@ -14,12 +14,7 @@ import httpx
 from app.config import Timeouts
 from app.ids import new_id
 from app.models import Attempt, BackendInfo, BackendStatus, GenerationRequest
-from app.ports import (
-    Run,
-    RunEvent,
-    RunProgressed,
-    RunSucceeded,
-)
+from app.runs import Run, RunEvent, RunProgressed, RunSucceeded
 from backends.comfyui.backend import ComfyBackend
 from backends.demo.server import serve_demo
 from backends.demo.settings import DemoSettings
@@ -158,8 +153,8 @@ async def run_through(
     watched: Watched, *, attempt: Attempt | None = None, request: GenerationRequest = REQUEST
 ) -> list[RunEvent]:
     """Submit and follow to the end."""
-    async with watched.backend.open(attempt or new_attempt()) as run:
-        await run.submit(request)
+    async with watched.backend.open(attempt or new_attempt(), request) as run:
+        await run.submit()
         return await finish(run)
 
 

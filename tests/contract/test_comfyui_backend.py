@@ -16,13 +16,7 @@ from app.errors import (
     OutOfMemoryError,
 )
 from app.models import GenerationRequest
-from app.ports import (
-    RunFailed,
-    RunInterrupted,
-    RunPreviewed,
-    RunProgressed,
-    RunSucceeded,
-)
+from app.runs import RunFailed, RunInterrupted, RunPreviewed, RunProgressed, RunSucceeded
 from tests.contract.comfyui_farm import (
     REQUEST,
     STEPS,
@@ -49,8 +43,8 @@ async def test_a_run_tells_progress_and_previews_and_ends_with_its_file(farm: Fa
     watched = await farm.connected()
     attempt = new_attempt()
 
-    async with watched.backend.open(attempt) as run:
-        await run.submit(REQUEST)
+    async with watched.backend.open(attempt, REQUEST) as run:
+        await run.submit()
         events = await finish(run)
         data = await fetched(run, events[-1])
 
@@ -114,8 +108,8 @@ async def test_a_dropped_socket_comes_back_and_goes_on_telling(farm: Farm) -> No
     watched = await farm.connected()
     await farm.fault(drop_socket_at_step=1, hang_at_step=2)
 
-    async with watched.backend.open(new_attempt()) as run:
-        await run.submit(REQUEST)
+    async with watched.backend.open(new_attempt(), REQUEST) as run:
+        await run.submit()
         await watched.until(lambda _: watched.backend.connection == 2)
         await farm.release()
         events = await finish(run)
@@ -131,11 +125,11 @@ async def test_stopping_a_waiting_run_touches_nobody_elses(farm: Farm) -> None:
     await farm.fault(hang_at_step=2)
 
     async with watched.backend.open(blocker) as running:
-        await running.submit(REQUEST)
+        await running.submit()
         await until_step(running, step=1)
         foreign = await farm.submit_foreign()
-        async with watched.backend.open(attempt) as waiting:
-            await waiting.submit(REQUEST)
+        async with watched.backend.open(attempt, REQUEST) as waiting:
+            await waiting.submit()
             await waiting.interrupt()
             stopped = await finish(waiting)
         await farm.release()
@@ -151,12 +145,12 @@ async def test_stopping_an_executing_run_touches_nobody_elses(farm: Farm) -> Non
     watched = await farm.connected()
     await farm.fault(hang_at_step=2)
 
-    async with watched.backend.open(new_attempt()) as run:
-        await run.submit(REQUEST)
+    async with watched.backend.open(new_attempt(), REQUEST) as run:
+        await run.submit()
         await until_step(run, step=1)
         follower = new_attempt()
         async with watched.backend.open(follower) as next_run:
-            await next_run.submit(REQUEST)
+            await next_run.submit()
             await run.interrupt()
             events = await finish(run)
             next_events = await finish(next_run)
@@ -169,8 +163,8 @@ async def test_a_run_that_somebody_else_stops_is_interrupted(farm: Farm) -> None
     watched = await farm.connected()
     await farm.fault(hang_at_step=2)
 
-    async with watched.backend.open(new_attempt()) as run:
-        await run.submit(REQUEST)
+    async with watched.backend.open(new_attempt(), REQUEST) as run:
+        await run.submit()
         await until_step(run, step=1)
         await farm.http.post("/interrupt")
         events = await finish(run)
@@ -204,9 +198,9 @@ async def test_an_unknown_checkpoint_never_reaches_the_server(farm: Farm) -> Non
     watched = await farm.connected()
     request = GenerationRequest(target="gpu-1", prompt="x", checkpoint="none.safetensors")
 
-    async with watched.backend.open(new_attempt()) as run:
+    async with watched.backend.open(new_attempt(), request) as run:
         with pytest.raises(MissingCapabilityError, match=r"gpu-1.*none\.safetensors"):
-            await run.submit(request)
+            await run.submit()
 
     assert (await farm.http.get("/demo/stats")).json()["prompts_received"] == []
 
@@ -215,8 +209,8 @@ async def test_the_status_tells_the_machine_and_its_queue(farm: Farm) -> None:
     watched = await farm.connected()
     await farm.fault(hang_at_step=2)
 
-    async with watched.backend.open(new_attempt()) as run:
-        await run.submit(REQUEST)
+    async with watched.backend.open(new_attempt(), REQUEST) as run:
+        await run.submit()
         status = await watched.until(lambda status: status.queue_depth == 1)
         await farm.release()
         await finish(run)
@@ -233,9 +227,9 @@ async def test_a_backend_that_is_away_says_why_and_gets_no_prompt() -> None:
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(watched.backend.serve(watched.on_change))
         status = await watched.until(lambda status: status.last_error is not None)
-        async with watched.backend.open(new_attempt()) as run:
+        async with watched.backend.open(new_attempt(), REQUEST) as run:
             with pytest.raises(NotSentError, match="connection refused"):
-                await run.submit(REQUEST)
+                await run.submit()
         serving.cancel()
 
     assert not status.online

@@ -13,13 +13,7 @@ from app.errors import (
     BackendUnreachableError,
 )
 from app.models import Attempt
-from app.ports import (
-    Run,
-    RunEvent,
-    RunLost,
-    RunSilent,
-    RunSucceeded,
-)
+from app.runs import Run, RunEvent, RunLost, RunSilent, RunSucceeded
 from backends.demo.server import serve_demo
 from backends.demo.settings import DemoSettings
 from tests.contract.comfyui_farm import (
@@ -48,12 +42,12 @@ async def test_a_run_of_an_earlier_process_is_adopted_while_it_executes(farm: Fa
     before, after = await farm.connected(), await farm.connected()
     attempt = new_attempt()
     await farm.fault(hang_at_step=2)
-    async with before.backend.open(attempt) as run:
-        await run.submit(REQUEST)
+    async with before.backend.open(attempt, REQUEST) as run:
+        await run.submit()
         await until_step(run, step=1)
 
     await farm.release()
-    async with after.backend.open(attempt) as run:
+    async with after.backend.open(attempt, REQUEST) as run:
         events = await finish(run)
 
     assert isinstance(events[-1], RunSucceeded)
@@ -65,13 +59,13 @@ async def test_a_run_of_an_earlier_process_is_adopted_while_it_waits(farm: Farm)
     blocker, attempt = new_attempt(), new_attempt()
     await farm.fault(hang_at_step=2)
     async with before.backend.open(blocker) as run:
-        await run.submit(REQUEST)
+        await run.submit()
         await until_step(run, step=1)
-    async with before.backend.open(attempt) as run:
-        await run.submit(REQUEST)
+    async with before.backend.open(attempt, REQUEST) as run:
+        await run.submit()
 
     await farm.release()
-    async with after.backend.open(attempt) as run:
+    async with after.backend.open(attempt, REQUEST) as run:
         events = await finish(run)
 
     assert isinstance(events[-1], RunSucceeded)
@@ -83,7 +77,7 @@ async def test_a_run_that_ended_meanwhile_is_collected_from_the_history(farm: Fa
     attempt = new_attempt()
     ended = await run_through(before, attempt=attempt)
 
-    async with after.backend.open(attempt) as run:
+    async with after.backend.open(attempt, REQUEST) as run:
         events = await finish(run)
 
     assert events == ended[-1:]
@@ -95,7 +89,7 @@ async def test_a_run_its_server_forgot_is_found_by_its_file(farm: Farm) -> None:
     ended = await run_through(watched, attempt=attempt)
     await farm.fault(forget=True)
 
-    async with watched.backend.open(attempt) as run:
+    async with watched.backend.open(attempt, REQUEST) as run:
         events = await finish(run)
         data = await fetched(run, events[-1])
 
@@ -117,7 +111,7 @@ async def test_a_run_its_server_forgot_without_a_whole_file_is_lost(
     await farm.fault(forget=True)
     damage(farm.home / "output" / f"{attempt.id}_00001_.png")
 
-    async with watched.backend.open(attempt) as run:
+    async with watched.backend.open(attempt, REQUEST) as run:
         events = await finish(run)
 
     assert events == [RunLost()]
@@ -126,7 +120,7 @@ async def test_a_run_its_server_forgot_without_a_whole_file_is_lost(
 async def test_an_attempt_that_was_never_sent_is_lost(farm: Farm) -> None:
     watched = await farm.connected()
 
-    async with watched.backend.open(new_attempt()) as run:
+    async with watched.backend.open(new_attempt(), REQUEST) as run:
         events = await finish(run)
 
     assert events == [RunLost()]
@@ -136,9 +130,9 @@ async def test_a_500_to_a_prompt_that_is_not_there_ends_as_lost(farm: Farm) -> N
     watched = await farm.connected()
     await farm.fault(status_500={"/prompt": 1})
 
-    async with watched.backend.open(new_attempt()) as run:
+    async with watched.backend.open(new_attempt(), REQUEST) as run:
         with pytest.raises(BackendUnreachableError) as caught:
-            await run.submit(REQUEST)
+            await run.submit()
         events = await finish(run)
 
     assert type(caught.value) is BackendUnreachableError
@@ -150,9 +144,9 @@ async def test_a_prompt_whose_answer_is_lost_is_found_on_the_server(farm: Farm) 
     watched = await farm.connected(transport=LosingAnswers())
     attempt = new_attempt()
 
-    async with watched.backend.open(attempt) as run:
+    async with watched.backend.open(attempt, REQUEST) as run:
         with pytest.raises(BackendUnreachableError) as caught:
-            await run.submit(REQUEST)
+            await run.submit()
         events = await finish(run)
 
     assert type(caught.value) is BackendUnreachableError
@@ -170,12 +164,12 @@ async def test_a_run_survives_the_outage_of_its_backend_in_silence(
     attempt = new_attempt()
     events: list[RunEvent] = []
 
-    async with asyncio.TaskGroup() as group, watched.backend.open(attempt) as run:
+    async with asyncio.TaskGroup() as group, watched.backend.open(attempt, REQUEST) as run:
         async with serve_demo(settings, port=port) as url, httpx.AsyncClient(base_url=url) as http:
             serving = group.create_task(watched.backend.serve(watched.on_change))
             await watched.until(lambda status: status.online)
             await http.post("/demo/faults", json={"hang_at_step": 2})
-            await run.submit(REQUEST)
+            await run.submit()
             await until_step(run, step=1)
         away = await watched.until(lambda status: not status.online)
         silence = asyncio.Event()
@@ -241,7 +235,7 @@ def _ended(attempt: Attempt) -> dict[str, Any]:
 async def _ask(attempt: Attempt, *, queue: list[Any], history: list[Any]) -> list[RunEvent]:
     script = Script(queue=queue, history=history)
     watched = Watched(url="http://gpu-1:8188", transport=script)
-    async with watched.backend.open(attempt) as run:
+    async with watched.backend.open(attempt, REQUEST) as run:
         return await finish(run)
 
 

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from app.models import AttemptState, JobState
-from app.ports import JobChange, Output, RunEvent, StoredFile
+from app.ports import JobChange, StoredFile
+from app.runs import Output, RunEvent
 
 
 class Tripwire:
@@ -74,9 +75,9 @@ class WatchedBackend(Watched):
     """A backend whose runs are watched."""
 
     @asynccontextmanager
-    async def open(self, attempt: Any) -> AsyncGenerator["WatchedRun"]:
+    async def open(self, attempt: Any, request: Any) -> AsyncGenerator["WatchedRun"]:
         """As the port says."""
-        async with self._inner.open(attempt) as run:
+        async with self._inner.open(attempt, request) as run:
             yield WatchedRun(run, name="run", wire=self._wire)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from app.models import Attempt, BackendInfo, BackendStatus, Catalog, GenerationRequest
-from app.ports import Output, RunEnd, RunEvent, RunInterrupted, RunSucceeded
+from app.runs import Accepted, Output, RunEnd, RunEvent, RunInterrupted, RunSucceeded
 from tests.support.pictures import png
 
 LIMIT_S = 10
@@ -18,7 +18,7 @@ LIMIT_S = 10
 START = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
 CATALOG = Catalog(
     node_classes=frozenset({"KSampler"}),
-    checkpoints=("model-a.safetensors",),
+    models={"checkpoints": ("model-a.safetensors",)},
     samplers=("euler",),
     schedulers=("normal",),
 )
@@ -85,6 +85,8 @@ class FakeBackend:
         )
         self._on_change: Callable[[BackendStatus], None] | None = None
         self.automatic = automatic
+        self.answer = Accepted()
+        self.checks = self.frees = self.stops = 0
         self.prompts: dict[UUID, FakePrompt] = {}
         self.on_submit: deque[Step] = deque()
         self.on_interrupt: deque[Step] = deque()
@@ -122,13 +124,26 @@ class FakeBackend:
         if self._on_change is not None:
             self._on_change(self._status)
 
+    async def check(self) -> BackendStatus:
+        """Count it."""
+        self.checks += 1
+        return self._status
+
+    async def free(self) -> None:
+        """Count it."""
+        self.frees += 1
+
+    async def interrupt_all(self) -> None:
+        """Count it."""
+        self.stops += 1
+
     @asynccontextmanager
-    async def open(self, attempt: Attempt) -> AsyncGenerator["FakeRun"]:
+    async def open(self, attempt: Attempt, request: GenerationRequest) -> AsyncGenerator["FakeRun"]:
         """Listen for an attempt; the prompt is the same one after a restart."""
         prompt = self.prompts.setdefault(attempt.id, FakePrompt(attempt))
         prompt.opened += 1
         self._entered.put_nowait(prompt)
-        yield FakeRun(self, prompt)
+        yield FakeRun(self, prompt, request)
 
     async def next_prompt(self) -> FakePrompt:
         """The next attempt that a run is opened for."""
@@ -139,19 +154,23 @@ class FakeBackend:
 class FakeRun:
     """`app.ports.Run` on a fake prompt."""
 
-    def __init__(self, backend: FakeBackend, prompt: FakePrompt) -> None:
+    def __init__(
+        self, backend: FakeBackend, prompt: FakePrompt, request: GenerationRequest
+    ) -> None:
         self._backend = backend
         self._prompt = prompt
+        self._request = request
 
-    async def submit(self, request: GenerationRequest) -> None:
+    async def submit(self) -> Accepted:
         """Take it, unless the script says otherwise."""
         if self._backend.before_submit is not None:
             self._backend.before_submit(self._prompt.attempt)
         await _play(self._backend.on_submit)
-        self._prompt.requests.append(request)
+        self._prompt.requests.append(self._request)
         self._prompt.sent.set()
         if self._backend.automatic:
             self._prompt.succeed()
+        return self._backend.answer
 
     async def events(self) -> AsyncGenerator[RunEvent]:
         """What the test pushes, up to an end."""

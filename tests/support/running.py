@@ -9,7 +9,8 @@ from uuid import UUID
 
 from app.config import BackendSettings, RetrySettings, Settings, Timeouts
 from app.models import BackendInfo, Job, JobState
-from app.ports import Backend, Clock, FileStore, JobStore
+from app.ports import Clock, FileStore, JobStore
+from app.runs import Backend
 from app.services import Services
 from app.submission import Submission
 from data.clock import SystemClock

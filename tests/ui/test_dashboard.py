@@ -19,7 +19,7 @@ from app.errors import PromptRejectedError
 from app.events import JobChanged
 from app.ids import new_id
 from app.models import Job, JobState
-from app.ports import RunFailed
+from app.runs import RunFailed
 from app.services import Services
 from app.views import JobView
 from components.feed import Batch

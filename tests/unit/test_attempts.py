@@ -19,7 +19,8 @@ from app.errors import (
     StorageError,
 )
 from app.models import AttemptState, Job, JobState
-from app.ports import Clock, ImageFilter, JobChange, RunFailed, RunInterrupted, RunLost, Written
+from app.ports import Clock, ImageFilter, JobChange, Written
+from app.runs import RunFailed, RunInterrupted, RunLost
 from app.services import Services
 from data.database import Database
 from data.jobs import SqlJobStore

@@ -11,7 +11,7 @@ from app.models import Catalog, GenerationRequest
 _REQUEST = GenerationRequest(target="gpu-1", prompt="a red fox", sampler="euler_a", seed=7)
 _CATALOG = Catalog(
     node_classes=frozenset(),
-    checkpoints=("sd15.safetensors",),
+    models={"checkpoints": ("sd15.safetensors",)},
     samplers=("euler", "euler_ancestral"),
     schedulers=("normal",),
 )

@@ -17,7 +17,8 @@ from app.errors import (
 )
 from app.ids import new_id
 from app.models import Attempt, Job, JobState, Progress
-from app.ports import ImageFilter, JobFilter, RunFailed, RunPreviewed, RunProgressed, RunSilent
+from app.ports import ImageFilter, JobFilter
+from app.runs import RunFailed, RunPreviewed, RunProgressed, RunSilent
 from app.services import Services
 from tests.support.fakes import FakeBackend, info
 from tests.support.running import asked, reason, running, submit, until, until_job

@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 from app.models import JobState
-from app.ports import ImageFilter, RunLost
+from app.ports import ImageFilter
+from app.runs import RunLost
 from tests.support.fakes import LIMIT_S, FakeBackend, info, output
 from tests.support.running import (
     reason,

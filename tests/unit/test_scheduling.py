@@ -80,7 +80,7 @@ def test_a_job_whose_time_has_come_goes() -> None:
 
 def test_a_checkpoint_decides_who_can() -> None:
     job = job_for("auto", checkpoint="rare.safetensors")
-    rare = replace(ONLINE, catalog=replace(CATALOG, checkpoints=("rare.safetensors",)))
+    rare = replace(ONLINE, catalog=replace(CATALOG, models={"checkpoints": ("rare.safetensors",)}))
 
     choice = choose([job], [candidate(free=9), candidate("gpu-2", status=rare)], now=NOW)
 

@@ -8,7 +8,7 @@ from app.models import Catalog, GenerationRequest
 
 CATALOG = Catalog(
     node_classes=frozenset({"KSampler"}),
-    checkpoints=("first.safetensors", "second.safetensors"),
+    models={"checkpoints": ("first.safetensors", "second.safetensors")},
     samplers=("euler", "euler_ancestral", "dpmpp_2m"),
     schedulers=("normal", "karras"),
 )

@@ -1,7 +1,7 @@
 """The painter's public face: from words and a seed to a picture, and how it comes into sight."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from backends.demo.painting import (
 )
 from backends.demo.painting.canvas import Canvas
 from backends.demo.painting.noise import generator, plane, resize
+from backends.demo.painting.palette import Tint
 from backends.demo.painting.words import choose_look, choose_scene
 
 _WORKING_SIDE = 1024  # px; larger pictures are painted at this size and enlarged
@@ -45,14 +46,22 @@ class Painting:
     scene: str
 
 
-def paint(prompt: str, *, negative: str = "", seed: int, width: int, height: int) -> Painting:
+def paint(
+    prompt: str,
+    *,
+    negative: str = "",
+    seed: int,
+    width: int,
+    height: int,
+    tints: tuple[Tint, ...] = (),
+) -> Painting:
     """The picture for these words: the same arguments give the same bytes, always.
 
-    The scene follows the prompt, the composition the seed, the colours both of them. Any text
-    will do. Sizes in pixels.
+    The scene follows the prompt, the composition the seed, the colours both of them and the
+    tints. Any text will do. Sizes in pixels.
     """
     scene = choose_scene(prompt, seed=seed)
-    look = choose_look(prompt, negative=negative, seed=seed)
+    look = replace(choose_look(prompt, negative=negative, seed=seed), tints=tints)
     work_w, work_h = _working_size(width, height)
     canvas = Canvas(width=work_w, height=work_h, key=f"{scene}/{seed}", look=look)
     with np.errstate(all="ignore"):
@@ -78,7 +87,7 @@ def sharpen(
     detail = 2.0 ** (-4.5 * (1 - done))
     coarse = max(1, round(size[0] * detail)), max(1, round(size[1] * detail))
     blurred = clean.resize(coarse, Image.Resampling.BOX).resize(size, Image.Resampling.BICUBIC)
-    return Image.blend(blurred, _static(size=size, seed=seed), 0.86 * (1 - done) ** 1.15)
+    return Image.blend(blurred, static(size=size, seed=seed), 0.86 * (1 - done) ** 1.15)
 
 
 def finish(painting: Painting) -> Image.Image:
@@ -124,7 +133,7 @@ def _reduced(pixels: NDArray[np.float32], *, size: tuple[int, int]) -> Image.Ima
     return image if image.size == size else image.resize(size, Image.Resampling.BOX)
 
 
-def _static(*, size: tuple[int, int], seed: int) -> Image.Image:
+def static(*, size: tuple[int, int], seed: int) -> Image.Image:
     """Soft coloured noise, the same at every step of one seed."""
     long = max(size)
     cells = [max(2, round(64 * side / long)) for side in size]

@@ -48,6 +48,16 @@ def decode(values: Plane) -> Plane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tint:
+    """A bend on top of a look; the default one changes nothing."""
+
+    turn: float = 0.0  # degrees, whole palette
+    chroma: float = 1.0
+    hue: float | None = None  # degrees; colours move there, or away when the weight is negative
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """How a picture's colours are bent; the neutral look changes nothing."""
 
@@ -57,6 +67,7 @@ class Look:
     light: float = 1.0
     lift: float = 0.0  # 0..1, towards white
     time: str | None = None  # "dawn", "day", "dusk", "night"
+    tints: tuple[Tint, ...] = ()  # in order, after everything else
 
     def colours(self, codes: Sequence[str]) -> NDArray[np.float64]:
         """The bent colours in linear light, one row for each of `codes`."""
@@ -70,8 +81,13 @@ class Look:
         chroma = chroma * self.chroma * (1 - 0.45 * self.lift)
         lightness = lightness * self.light
         lightness = lightness + (1 - lightness) * self.lift * 0.55
+        for tint in self.tints:
+            hue, chroma = hue + tint.turn, chroma * tint.chroma
         angle = np.radians(hue)
-        lab = np.stack([lightness, chroma * np.cos(angle), chroma * np.sin(angle)], -1)
+        plane_ab = np.stack([chroma * np.cos(angle), chroma * np.sin(angle)], -1)
+        for tint in self.tints:
+            plane_ab = _moved(plane_ab, lightness, tint=tint)
+        lab = np.concatenate([lightness[:, None], plane_ab], -1)
         return np.clip((lab @ _FROM_LAB.T) ** 3 @ _FROM_LMS.T, 0, 1)
 
     def _draw(
@@ -83,7 +99,7 @@ class Look:
         nearest = np.abs(away).argmin(1)
         rows = np.arange(len(hue))
         # Mid tones can carry colour; near black and near white it would look like a filter.
-        room = np.clip(4 * lightness * (1 - lightness), 0.15, 1)
+        room = _room(lightness)
         return (
             targets[nearest] + 0.22 * away[rows, nearest],
             np.maximum(chroma * 1.12, 0.075 * room),
@@ -105,3 +121,20 @@ class Look:
     def mix(self, codes: Sequence[str], t: float) -> Plane:
         """The single colour at `t` along `codes`."""
         return self.ramp(codes, plane(t))
+
+
+def _room(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much colour a lightness can carry, 0..1."""
+    return np.clip(4 * lightness * (1 - lightness), 0.15, 1)
+
+
+def _moved(
+    ab: NDArray[np.float64], lightness: NDArray[np.float64], *, tint: Tint
+) -> NDArray[np.float64]:
+    """Colours (rows of two) moved towards the hue of a tint as far as its weight says."""
+    if tint.hue is None or not tint.weight:
+        return ab
+    angle = np.radians(tint.hue if tint.weight > 0 else tint.hue + 180)
+    strength = np.maximum(np.hypot(ab[:, 0], ab[:, 1]), 0.13 * _room(lightness))
+    target = strength[:, None] * np.array([np.cos(angle), np.sin(angle)])
+    return ab + (target - ab) * min(abs(tint.weight), 1.25) * 0.8
