@@ -11,9 +11,20 @@ import pytest
 
 from app.errors import StaleWriteError
 from app.ids import new_id
-from app.models import AttemptState, Job, JobFailure, JobState
+from app.models import (
+    AttemptState,
+    Decision,
+    Fallback,
+    Job,
+    JobFailure,
+    JobState,
+    JobTerms,
+    Lora,
+    Weighed,
+)
 from app.ports import JobChange, JobFilter
 from app.ranking import ranks_after
+from app.said import Said
 from data.database import Database
 from tests.contract.conftest import Stores
 from tests.support.values import NOW, a_job, a_request, an_attempt, an_image
@@ -39,6 +50,20 @@ async def test_a_job_comes_back_exactly_as_it_was_put_in(stores: Stores) -> None
         priority=-7,
         attempts=2,
         losses=1,
+        lost_on=("gpu-2",),
+        failed_on=("gpu-1", "gpu-2"),
+        source="storyboard",
+        terms=JobTerms(
+            fallback=Fallback.ASK,
+            tags=("study",),
+            webhook="http://127.0.0.1:9/done",
+            metadata={"shot": [1, {"b": None}]},
+            confirmed_usd=0.06,
+            timeout_s=300.0,
+        ),
+        ahead_on="gpu-3",
+        placement=Said("{backend}: its model is loaded.", backend="gpu-1"),
+        notices=(Said("{used} is used.", used="euler"), "plain"),
         backend_id="gpu-1",
         cancel_requested=True,
         not_before=NOW + timedelta(seconds=3.5),
@@ -46,7 +71,18 @@ async def test_a_job_comes_back_exactly_as_it_was_put_in(stores: Stores) -> None
         started_at=NOW,
         finished_at=NOW,
         failure=JobFailure(code="node_failed", message="It raised.", fix="Look."),
-        request=a_request(seed=2**64 - 1, cfg=6.25, checkpoint="model-a.safetensors"),
+        request=a_request(
+            seed=2**64 - 1,
+            cfg=6.25,
+            checkpoint="model-a.safetensors",
+            preset="sdxl-inpaint",
+            loras=(Lora(name="a/b.safetensors", weight=-0.5, clip_weight=0.25),),
+            image="picture.png",
+            mask="mask.png",
+            denoise=0.4,
+            options={"frames": 25, "raw": True, "ratio": "16:9", "x": 0.5},
+            graph={"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}},
+        ),
     )
 
     await stores.jobs.add([job], note="Submitted")
@@ -157,8 +193,18 @@ async def test_an_attempt_is_overwritten_by_its_newer_self(stores: Stores) -> No
     await stores.jobs.apply(change)
     assert change.attempt is not None
     failure = JobFailure(code="rejected", message="No.")
+    weighed = (
+        Weighed(backend_id="gpu-1", expected_s=12.5, loaded=True),
+        Weighed(backend_id="gpu-2", rejected=Said("{id} is offline.", id="gpu-2")),
+    )
     ended = replace(
-        change.attempt, state=AttemptState.FAILED, accepted_at=NOW, ended_at=NOW, failure=failure
+        change.attempt,
+        state=AttemptState.FAILED,
+        accepted_at=NOW,
+        ended_at=NOW,
+        failure=failure,
+        decision=Decision(reason="The only one.", weighed=weighed),
+        handle={"id": "task-1", "polling_url": "https://example.org/1"},
     )
 
     await stores.jobs.apply(

@@ -1,5 +1,6 @@
 """The database at start: made, brought up to date, kept a copy of, or refused."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -8,14 +9,21 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from app.errors import StorageError
+from app.models import JobTerms
+from data.clock import SystemClock
 from data.database import open_database
+from data.images import SqlImageStore
+from data.jobs import SqlJobStore
 from data.tables import metadata
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +33,7 @@ NEXT_REVISION = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
+revision = "{revision}"
 down_revision = "{head}"
 branch_labels = None
 depends_on = None
@@ -54,6 +62,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "home" / "orchestrator.db"
 
 
+def migrate(path: Path, *, to: str) -> None:
+    """Make a database of an older schema."""
+    config = Config()
+    config.set_main_option("script_location", "data:migrations")
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)
+    engine.dispose()
+
+
 async def start(path: Path) -> None:
     """Open the database as the app does, and close it."""
     async with open_database(path):
@@ -66,10 +85,10 @@ def rows(path: Path, statement: str) -> list[Any]:
         return connection.execute(statement).fetchall()
 
 
-def change(path: Path, statement: str) -> None:
+def change(path: Path, statement: str, *values: str) -> None:
     """Write into the file."""
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(statement)
+        connection.execute(statement, values)
 
 
 async def test_a_fresh_database_gets_the_newest_schema_and_no_copy(path: Path) -> None:
@@ -139,8 +158,8 @@ async def test_a_copy_is_kept_before_an_older_database_is_upgraded(
     (head,) = rows(path, "SELECT version_num FROM alembic_version")[0]
     later = tmp_path / "later"
     shutil.copytree(ROOT / "data", later / "data", ignore=shutil.ignore_patterns("__pycache__"))
-    revision = later / "data/migrations/versions/r0002_next.py"
-    revision.write_text(NEXT_REVISION.format(head=head).replace("0002", f"after_{head}"))
+    revision = later / "data/migrations/versions/r9999_next.py"
+    revision.write_text(NEXT_REVISION.format(head=head, revision=f"after_{head}"))
 
     subprocess.run(
         [sys.executable, "-c", OPEN, path],
@@ -155,6 +174,49 @@ async def test_a_copy_is_kept_before_an_older_database_is_upgraded(
     assert rows(copy, "SELECT version_num FROM alembic_version") == [(head,)]
     assert rows(path, "SELECT * FROM setting") == [("paused", "true", None)]
     assert rows(path, "SELECT version_num FROM alembic_version") == [(f"after_{head}",)]
+
+
+async def test_jobs_and_pictures_of_the_first_schema_are_there_after_the_upgrade(
+    path: Path,
+) -> None:
+    path.parent.mkdir()
+    migrate(path, to="0001")
+    old = ("target", "prompt", "negative_prompt", "width", "height", "steps", "cfg", "sampler")
+    request = {
+        **dict.fromkeys(old, ""),
+        "prompt": "a red fox",
+        "target": "gpu-1",
+        "width": 512,
+        "scheduler": "normal",
+        "seed": 2**64 - 1,
+        "checkpoint": None,
+    }
+    job_id, image_id = uuid4(), uuid4()
+    at, drawn = "2026-05-17 12:00:00.000000", json.dumps(request)
+    change(
+        path,
+        "INSERT INTO job (id, request, created_at, state, target, prompt, priority, rank, version, "
+        "attempts, max_attempts, losses, cancel_requested) VALUES "
+        "(?, ?, ?, 'queued', 'gpu-1', 'a red fox', 0, 'a0', 1, 0, 3, 0, 0)",
+        job_id.hex, drawn, at,
+    )  # fmt: skip
+    change(
+        path,
+        'INSERT INTO image (id, request, created_at, node_id, "index", file, mime, sha256, '
+        "size_bytes, width, height, prompt) VALUES "
+        "(?, ?, ?, '9', 0, 'a.png', 'image/png', 'x', 1, 8, 8, 'a red fox')",
+        image_id.hex, drawn, at,
+    )  # fmt: skip
+
+    async with open_database(path) as database:
+        job = await SqlJobStore(database, clock=SystemClock()).get(job_id)
+        image = await SqlImageStore(database, clock=SystemClock()).get(image_id)
+
+    assert job is not None
+    assert (job.request.seed, job.request.width) == (2**64 - 1, 512)
+    assert (job.request.preset, job.source, job.terms) == ("text-to-image", "page", JobTerms())
+    assert image is not None
+    assert (image.kind, image.request) == ("image", job.request)
 
 
 async def test_a_database_of_a_newer_version_is_refused_untouched(path: Path) -> None:
