@@ -9,7 +9,12 @@ import sys
 from pathlib import Path
 
 from backends.demo.server import serve_demo
-from backends.demo.settings import DEFAULT_CHECKPOINTS, DemoSettings
+from backends.demo.settings import (
+    DEFAULT_CHECKPOINTS,
+    DEFAULT_LORAS,
+    DemoSettings,
+    Protocol,
+)
 
 PARENT_CHECK_S = 2.0
 
@@ -27,8 +32,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8188, help="0 picks a free one")
     parser.add_argument("--home", type=Path, required=True, help="folder for its files")
     parser.add_argument("--step-delay", type=float, default=0.1, metavar="SECONDS")
-    parser.add_argument("--load-delay", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument(
+        "--load-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="whenever another checkpoint is used",
+    )
+    parser.add_argument("--speed", type=float, default=1.0, help="divides both delays")
     parser.add_argument("--checkpoint", action="append", help="offered name; may be repeated")
+    parser.add_argument("--lora", action="append", help="offered name; may be repeated")
+    parser.add_argument("--without-class", action="append", help="node class it lacks")
+    parser.add_argument("--vram-gb", type=float, default=8.0, help="shown, never allocated")
+    parser.add_argument(
+        "--protocol", type=Protocol, default=Protocol.CURRENT, choices=list(Protocol)
+    )
     parser.add_argument("--faults", action="store_true", help="allow faults on demand")
     parser.add_argument("--announce", action="store_true", help="print READY and the address")
     parser.add_argument("--parent", type=int, metavar="PID", help="stop when it is gone")
@@ -40,8 +58,13 @@ async def _serve(options: argparse.Namespace) -> None:
         home=options.home,
         step_delay_s=options.step_delay,
         load_delay_s=options.load_delay,
+        speed=options.speed,
         faults=options.faults,
         checkpoints=tuple(options.checkpoint or DEFAULT_CHECKPOINTS),
+        loras=tuple(options.lora or DEFAULT_LORAS),
+        without_classes=tuple(options.without_class or ()),
+        vram_gb=options.vram_gb,
+        protocol=options.protocol,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

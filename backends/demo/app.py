@@ -31,7 +31,7 @@ def build_app(engine: "DemoEngine") -> Starlette:
         WebSocketRoute("/api/ws", engine.hub.serve),
         *_routes(both, prefix=""),
         *_routes(both, prefix="/api"),
-        *_routes(control.jobs_table(), prefix="/api"),
+        *([] if engine.settings.protocol.is_old else _routes(control.jobs_table(), prefix="/api")),
         *_routes(control.demo_table(faults=engine.settings.faults), prefix=""),
     ]
     return Starlette(

@@ -85,7 +85,8 @@ class ControlRoutes:
 
     async def _interrupt(self, request: Request) -> Response:
         body = await read_object(request, default={})
-        wanted = body.get("prompt_id")
+        is_old = self._engine.settings.protocol.is_old
+        wanted = None if is_old else body.get("prompt_id")
         if not wanted or self._engine.queue.is_running([wanted]):
             self._engine.executor.interrupt()
         return Response()

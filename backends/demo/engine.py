@@ -1,7 +1,6 @@
 """The demo engine: all of its state, wired together, and the ASGI app that shows it."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, cast
@@ -15,13 +14,14 @@ from backends.demo.faults import Fault, FaultBox
 from backends.demo.files import Workspace
 from backends.demo.history import History
 from backends.demo.ledger import Ledger
-from backends.demo.nodes import RUNNERS, NodeRunner
+from backends.demo.nodes.base import NodeRunner
+from backends.demo.nodes.table import RUNNERS
 from backends.demo.prompt_queue import PromptQueue, QueuedPrompt
-from backends.demo.settings import DemoSettings
+from backends.demo.settings import DemoSettings, Protocol
 from backends.demo.sockets import SocketHub
 from backends.demo.validation import InvalidPromptError, validate
 from backends.demo.values import problem
-from backends.demo.wire import BrokenRequestError, JsonDict
+from backends.demo.wire import FEATURES, OLD_FEATURES, BrokenRequestError, JsonDict, now_ms
 
 __all__ = ["DemoEngine", "DemoSettings"]
 
@@ -45,14 +45,20 @@ class DemoEngine:
         self.files = Workspace(settings.home)
         self.files.prepare()
         self.catalog = Catalog(
-            checkpoints=settings.checkpoints,
+            models=settings.models(),
+            without=settings.without_classes,
             input_files=self.files.input_files,
             extra={name: described for name, (described, _runner) in extra.items()},
         )
         self.faults = FaultBox(changed=self._faults_changed)
         self.queue = PromptQueue(changed=self._queue_changed)
         self.history = History()
-        self.hub = SocketHub(queue_remaining=lambda: self.queue.remaining, faults=self.faults)
+        self.features = OLD_FEATURES if settings.protocol.is_old else FEATURES
+        self.hub = SocketHub(
+            queue_remaining=lambda: self.queue.remaining,
+            faults=self.faults,
+            features=self.features,
+        )
         self.ledger = Ledger(self.files.home / "executed.jsonl")
         self.executor = Executor(
             settings,
@@ -82,7 +88,7 @@ class DemoEngine:
             raise InvalidPromptError(
                 problem("no_prompt", "No prompt provided", "No prompt provided")
             )
-        prompt_id = _prompt_id(body.get("prompt_id"))
+        prompt_id = _prompt_id(body.get("prompt_id"), protocol=self.settings.protocol)
         graph, extra_data = _object(body, "prompt"), _object(body, "extra_data")
         if "client_id" in body:
             extra_data["client_id"] = body["client_id"]
@@ -95,12 +101,14 @@ class DemoEngine:
             validate,
             graph,
             catalog=self.catalog,
-            input_folder=self.files.home / "input",
+            files=self.files,
             targets=cast("list[str] | None", targets),
+            is_old=self.settings.protocol.is_old,
         )
         for key in SECRET_KEYS:
             extra_data.pop(key, None)
-        extra_data["create_time"] = int(time.time() * 1000)
+        if not self.settings.protocol.is_old:
+            extra_data["create_time"] = now_ms()
         self.ledger.prompt_received(prompt_id)
         item = QueuedPrompt(
             number=number,
@@ -164,9 +172,11 @@ def _object(body: JsonDict, key: str) -> JsonDict:
     return cast("JsonDict", value)
 
 
-def _prompt_id(wanted: object) -> str:
-    if wanted is None:
+def _prompt_id(wanted: object, *, protocol: Protocol) -> str:
+    if wanted is None or protocol is Protocol.NO_ID:
         return str(uuid.uuid4())
+    if protocol.is_old:
+        return str(wanted)
     try:
         if isinstance(wanted, str) and str(uuid.UUID(wanted)) == wanted:
             return wanted

@@ -5,41 +5,34 @@ import io
 import logging
 import os
 import traceback
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from PIL import Image
 
 from backends.demo.catalog import Catalog
+from backends.demo.failing import DemandedFailureError, fail_at_step, fail_node
 from backends.demo.faults import Fault, FaultBox
 from backends.demo.files import PngText, Workspace
 from backends.demo.graph import Schedule, inputs_of, signatures
 from backends.demo.history import History
 from backends.demo.ledger import Ledger
 from backends.demo.narrator import Narrator
-from backends.demo.nodes import NodeResult, NodeRunner
+from backends.demo.nodes.base import NodeResult, NodeRunner
 from backends.demo.prompt_queue import PromptQueue, QueuedPrompt
 from backends.demo.run import (
     AbandonedRunError,
-    DemandedFailureError,
     InterruptedRunError,
     Run,
 )
 from backends.demo.settings import DemoSettings
-from backends.demo.sockets import SocketHub
+from backends.demo.sockets import Preview, SocketHub
 from backends.demo.wire import JsonDict, full_type_name, is_link
 
 log = logging.getLogger(__name__)
 
 PREVIEW_QUALITY = 90
-NO_MEMORY = (
-    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8.00 GiB "
-    "of which 0 bytes is free."
-)
-NO_MEMORY_TIPS = (
-    "This error means you ran out of memory on your GPU.\n\nTIPS: If the workflow worked before "
-    "you might have accidentally set the batch_size to a large number."
-)
 
 
 class Executor:
@@ -68,7 +61,7 @@ class Executor:
         self._faults = faults
         self._ledger = ledger
         self._cache: dict[str, NodeResult] = {}
-        self._loaded: str | None = None
+        self.loaded: str | None = None  # the checkpoint in memory
         self._stop: type[Exception] | None = None  # what the running prompt is to raise
         self._wake = asyncio.Event()
         self._unhang = asyncio.Event()
@@ -100,7 +93,7 @@ class Executor:
 
     def free(self, *, unload_models: bool, free_memory: bool) -> None:
         if unload_models or free_memory:
-            self._loaded = None
+            self.loaded = None
         if free_memory:
             self._cache.clear()
 
@@ -108,9 +101,11 @@ class Executor:
         self._unhang.set()
 
     async def load_checkpoint(self, name: str) -> None:
-        if name != self._loaded:
-            await self.pause(self._settings.load_delay_s)
-            self._loaded = name
+        """Takes its time when another one was used last; only one fits into memory."""
+        if name != self.loaded:
+            self.loaded = None
+            await self.pause(self._settings.load_delay_s / self._settings.speed)
+            self.loaded = name
 
     async def pause(self, seconds: float) -> None:
         """Waits, shorter when the run is stopped. Raises what stops it."""
@@ -130,21 +125,35 @@ class Executor:
         await self.pause(0)
         self._ledger.step_sampled()
         await self._fail_at_step(step)
-        image: bytes | None = None
-        wanted = run.item.extra_data.get("preview_method") != "none"
-        if preview is not None and wanted and self._hub.is_heard(run.item.client_id):
+        image: Preview | None = None
+        if preview is not None and self._wants_previews(run):
             image = await asyncio.to_thread(_jpeg, preview)
             await self.pause(0)
         run.narrator.step(run.node_id, step=step, steps=steps, image=image)
 
+    async def report(
+        self, run: Run, *, value: int, total: int, picture: Image.Image | None
+    ) -> None:
+        """Tells about other progress than sampling; a picture is sent whole."""
+        await self.pause(0)
+        image: Preview | None = None
+        if picture is not None and self._hub.is_heard(run.item.client_id):
+            image = await asyncio.to_thread(_png, picture)
+        run.narrator.step(run.node_id, step=value, steps=total, image=image)
+
+    def _wants_previews(self, run: Run) -> bool:
+        # An old server does not know that a prompt may ask for none.
+        refused = run.item.extra_data.get("preview_method") == "none"
+        refused = refused and not self._settings.protocol.is_old
+        return not refused and self._hub.is_heard(run.item.client_id)
+
     async def _fail_at_step(self, step: int) -> None:
-        if self._faults.take_at(Fault.DIE_AT_STEP, step=step):
-            os._exit(1)
-        if self._faults.take_at(Fault.DROP_SOCKET_AT_STEP, step=step):
+        fail_at_step(self._faults, step=step)
+        if self._faults.take_if(Fault.DROP_SOCKET_AT_STEP, step):
             self._hub.abort_all()
-        if self._faults.take_at(Fault.ZOMBIE_SOCKET, step=step):
+        if self._faults.take_if(Fault.ZOMBIE_SOCKET, step):
             self._hub.silence_all()
-        if self._faults.take_at(Fault.HANG_AT_STEP, step=step):
+        if self._faults.take_if(Fault.HANG_AT_STEP, step):
             self._unhang.clear()
             await self._unhang.wait()
             await self.pause(0)
@@ -160,7 +169,7 @@ class Executor:
             png_text=PngText(
                 graph=item.graph, extra_pnginfo=item.extra_data.get("extra_pnginfo") or {}
             ),
-            step_delay_s=self._settings.step_delay_s,
+            step_delay_s=self._settings.step_delay_s / self._settings.speed,
             preview_side_px=self._settings.preview_side_px,
         )
         try:
@@ -170,8 +179,9 @@ class Executor:
             self._queue.finish()
             return
         late_s = self._faults.take(Fault.HISTORY_LATE_S) or 0.0
-        entry = narrator.history_entry(ui=run.ui)
-        self._history.add(item.prompt_id, entry, late_s=late_s)
+        if not self._faults.take(Fault.LOSE_HISTORY):
+            entry = narrator.history_entry(ui=run.ui)
+            self._history.add(item.prompt_id, entry, late_s=late_s)
         self._hub.executing = None
         self._queue.finish()
         narrator.end()
@@ -209,20 +219,17 @@ class Executor:
             log.info("Node %s of %s failed", run.node_id, run.item.prompt_id, exc_info=True)
             self._tell_failure(run, exc, results=results)
         else:
+            if self._faults.take(Fault.DIE_AT_END):
+                os._exit(1)
             narrator.succeeded()
 
     async def _run_node(self, run: Run, results: Mapping[str, NodeResult]) -> NodeResult:
         node_id, narrator = run.node_id, run.narrator
         class_type: str = run.item.graph[node_id]["class_type"]
         narrator.node_started(node_id)
-        if class_type == "KSampler" and self._faults.take(Fault.OUT_OF_MEMORY):
-            raise DemandedFailureError(
-                NO_MEMORY, kind="torch.OutOfMemoryError", tips=NO_MEMORY_TIPS
-            )
-        failure = self._faults.take_failure(class_type)
-        if failure is not None:
-            raise DemandedFailureError(failure, kind="RuntimeError")
-        result = await self._runners[class_type](run, self._resolve(run, results))
+        inputs = self._resolve(run, results)
+        fail_node(self._faults, class_type=class_type, inputs=inputs)
+        result = await self._runners[class_type](run, inputs)
         if result.ui is not None:
             run.ui[node_id] = result.ui
             narrator.node_showed(node_id, result.ui)
@@ -239,12 +246,13 @@ class Executor:
     def _resolve(self, run: Run, results: Mapping[str, NodeResult]) -> JsonDict:
         """The inputs of the node at hand, with links replaced by what they lead to."""
         node = run.item.graph[run.node_id]
-        wanted = {spec.name for spec in self._catalog.inputs(node["class_type"])}
+        given = inputs_of(node)
+        wanted = {spec.name for spec in self._catalog.inputs(node["class_type"], given=given)}
         return {
             name: results[value[0]].outputs[int(value[1])]
             if is_link(value) and value[0] in results
             else value
-            for name, value in inputs_of(node).items()
+            for name, value in given.items()
             if name in wanted
         }
 
@@ -264,19 +272,28 @@ class Executor:
 
     def _fingerprint(self, node: JsonDict) -> str:
         """What else than its inputs decides a node's result."""
-        if node.get("class_type") != "LoadImage":
+        if node.get("class_type") == "SaveImageWebsocket":
+            return uuid.uuid4().hex  # runs each time: what it sent cannot be looked up again
+        if node.get("class_type") not in ("LoadImage", "LoadImageMask"):
             return ""
+        path = self._files.named(str(inputs_of(node).get("image")))
         try:
-            found = (self._files.home / "input" / inputs_of(node)["image"]).stat()
-        except (OSError, KeyError, TypeError, ValueError):
-            return ""
-        return f"{found.st_mtime_ns}-{found.st_size}"
+            found = path.stat() if path else None
+        except OSError:
+            found = None
+        return f"{found.st_mtime_ns}-{found.st_size}" if found else ""
 
 
-def _jpeg(preview: Callable[[], Image.Image]) -> bytes:
+def _jpeg(preview: Callable[[], Image.Image]) -> Preview:
     buffer = io.BytesIO()
     preview().convert("RGB").save(buffer, format="JPEG", quality=PREVIEW_QUALITY)
-    return buffer.getvalue()
+    return Preview(buffer.getvalue())
+
+
+def _png(picture: Image.Image) -> Preview:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=1)
+    return Preview(buffer.getvalue(), "png")
 
 
 def _shown(value: Any) -> Any:

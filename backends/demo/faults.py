@@ -17,11 +17,17 @@ class Fault(StrEnum):
     DUPLICATE_MESSAGES = "duplicate_messages"  # true: one run says everything twice
     REORDER_MESSAGES = "reorder_messages"  # true: one run swaps neighbouring messages
     HISTORY_LATE_S = "history_late_s"  # seconds between the end of a run and its history
+    LOSE_HISTORY = "lose_history"  # true: one run ends and never gets into history
     STATUS_500 = "status_500"  # {path: how often}
-    OUT_OF_MEMORY = "out_of_memory"  # true: the sampler runs out of memory
+    OUT_OF_MEMORY = "out_of_memory"  # true: the sampler runs out of memory; n: at step n
+    CORRUPT_CHECKPOINT = "corrupt_checkpoint"  # name: that model file cannot be read
+    DISK_FULL = "disk_full"  # true: a node that saves finds no space
+    READ_ONLY_OUTPUT = "read_only_output"  # true: a node that saves may not write
     FAIL_NODE = "fail_node"  # {class_type, message}
     HANG_AT_STEP = "hang_at_step"  # step: sampling stops until any other fault call or interrupt
     DIE_AT_STEP = "die_at_step"  # step: the process is gone
+    DIE_AT_NODE = "die_at_node"  # class_type: the process is gone when such a node starts
+    DIE_AT_END = "die_at_end"  # true: gone when all is saved, before anybody is told
     DIE_BEFORE_ACCEPT = "die_before_accept"  # true: gone in POST /prompt, nothing queued
     DIE_AFTER_ACCEPT = "die_after_accept"  # true: gone in POST /prompt, queued but unanswered
     SLOW_ANSWERS_S = "slow_answers_s"  # seconds before an HTTP answer
@@ -86,10 +92,10 @@ class FaultBox:
                 del self._armed[fault]
         return armed.value
 
-    def take_at(self, fault: Fault, *, step: int) -> bool:
-        """Whether the fault is armed for this very step; if so it is used once."""
+    def take_if(self, fault: Fault, value: Any) -> bool:
+        """Whether the fault is armed with this very value; if so it is used once."""
         armed = self._armed.get(fault)
-        if armed is None or armed.value is True or armed.value != step:
+        if armed is None or type(armed.value) is not type(value) or armed.value != value:
             return False
         self.take(fault)
         return True

@@ -4,7 +4,7 @@ from typing import cast
 
 from backends.demo.faults import Fault, FaultBox
 from backends.demo.prompt_queue import QueuedPrompt
-from backends.demo.sockets import SocketHub
+from backends.demo.sockets import Preview, SocketHub
 from backends.demo.wire import JsonDict, now_ms
 
 
@@ -37,8 +37,8 @@ class Narrator:
             self._hub.executing = node_id
             self._tell("executing", {"node": node_id, "display_node": node_id} | self._id())
 
-    def step(self, node_id: str, *, step: int, steps: int, image: bytes | None) -> None:
-        """One step of a sampler. An owner that negotiated metadata gets the picture first."""
+    def step(self, node_id: str, *, step: int, steps: int, image: Preview | None) -> None:
+        """One step of a node. An owner that negotiated metadata gets the picture first."""
         self._set_progress(node_id, value=step, maximum=steps, state="running")
         early = self._hub.wants_metadata(self._owner)
         if image is not None and early:
@@ -136,7 +136,7 @@ class Narrator:
         )
         self._tell("progress_state", self._id() | {"nodes": self._progress})
 
-    def _preview(self, node_id: str, image: bytes) -> None:
+    def _preview(self, node_id: str, image: Preview) -> None:
         place = {"node_id": node_id} | self._id() | _position(node_id)
         self._hub.send_preview(image, metadata=place, sid=self._owner)
 

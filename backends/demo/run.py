@@ -20,15 +20,6 @@ class AbandonedRunError(Exception):
     """The engine forgot everything, the running prompt too: it ends without a word."""
 
 
-class DemandedFailureError(Exception):
-    """A node was told to fail; shown with the type name `kind`."""
-
-    def __init__(self, message: str, *, kind: str, tips: str = "") -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.tips = tips
-
-
 class RunControl(Protocol):
     """What a run needs of the executor."""
 
@@ -38,6 +29,10 @@ class RunControl(Protocol):
 
     async def advance(
         self, run: "Run", *, step: int, steps: int, preview: Callable[[], Image.Image] | None
+    ) -> None: ...
+
+    async def report(
+        self, run: "Run", *, value: int, total: int, picture: Image.Image | None
     ) -> None: ...
 
 
@@ -66,3 +61,6 @@ class Run:
         self, step: int, *, steps: int, preview: Callable[[], Image.Image] | None
     ) -> None:
         await self.control.advance(self, step=step, steps=steps, preview=preview)
+
+    async def report(self, value: int, *, total: int, picture: Image.Image | None) -> None:
+        await self.control.report(self, value=value, total=total, picture=picture)

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from backends.demo.engine import DemoEngine
-from backends.demo.nodes import NodeRunner
+from backends.demo.nodes.base import NodeRunner
 from backends.demo.settings import DemoSettings
 from backends.demo.wire import JsonDict
 

@@ -12,14 +12,22 @@ from typing import Any, cast
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from backends.demo.faults import Fault, FaultBox
-from backends.demo.wire import FEATURES, JsonDict
+from backends.demo.wire import JsonDict
 
 log = logging.getLogger(__name__)
 
 PREVIEW_IMAGE = 1
 PREVIEW_IMAGE_WITH_METADATA = 4
-JPEG = 1
+FORMATS = {"jpeg": 1, "png": 2}
 MAX_UNSENT = 5_000  # messages a client may lag behind before it is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An encoded picture on its way to a client."""
+
+    data: bytes
+    format: str = "jpeg"
 
 
 @dataclass(slots=True, eq=False)
@@ -46,11 +54,14 @@ class Connection:
 class SocketHub:
     """Sends messages in the order they are given, each connection at its own pace."""
 
-    def __init__(self, *, queue_remaining: Callable[[], int], faults: FaultBox) -> None:
+    def __init__(
+        self, *, queue_remaining: Callable[[], int], faults: FaultBox, features: JsonDict
+    ) -> None:
         self.client_id: str | None = None  # owner of the last prompt that was started
         self.executing: str | None = None  # node shown to an owner that comes back mid-run
         self._queue_remaining = queue_remaining
         self._faults = faults
+        self._features = features
         self._by_sid: dict[str, Connection] = {}
         self._flags: dict[str, JsonDict] = {}
         self._open: set[Connection] = set()
@@ -62,13 +73,13 @@ class SocketHub:
     def send_status(self) -> None:
         self.send("status", {"status": self._status()}, sid=None)
 
-    def send_preview(self, image: bytes, *, metadata: JsonDict, sid: str | None) -> None:
-        """A JPEG preview, in the layout the client negotiated."""
+    def send_preview(self, image: Preview, *, metadata: JsonDict, sid: str | None) -> None:
+        """A preview in the layout the client negotiated."""
         if self.wants_metadata(sid):
-            head = json.dumps(metadata | {"image_type": "image/jpeg"}).encode()
-            frame = struct.pack(">II", PREVIEW_IMAGE_WITH_METADATA, len(head)) + head + image
+            head = json.dumps(metadata | {"image_type": f"image/{image.format}"}).encode()
+            frame = struct.pack(">II", PREVIEW_IMAGE_WITH_METADATA, len(head)) + head + image.data
         else:
-            frame = struct.pack(">II", PREVIEW_IMAGE, JPEG) + image
+            frame = struct.pack(">II", PREVIEW_IMAGE, FORMATS[image.format]) + image.data
         self._put(frame, sid=sid)
 
     def wants_metadata(self, sid: str | None) -> bool:
@@ -132,7 +143,7 @@ class SocketHub:
                 continue
             if first and message.get("type") == "feature_flags":
                 self._flags[connection.sid] = message.get("data") or {}
-                connection.put(_text("feature_flags", FEATURES))
+                connection.put(_text("feature_flags", self._features))
             first = False
 
     def _put(self, message: str | bytes, *, sid: str | None) -> None:

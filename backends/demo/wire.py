@@ -14,6 +14,9 @@ FEATURES: JsonDict = {
     "node_replacements": True,
     "assets": False,
 }
+OLD_FEATURES: JsonDict = {
+    key: FEATURES[key] for key in ("supports_preview_metadata", "max_upload_size")
+}
 
 
 class BrokenRequestError(Exception):

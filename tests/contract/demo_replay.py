@@ -11,7 +11,8 @@ import httpx
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from backends.demo.nodes import NodeContext, NodeResult, sample
+from backends.demo.nodes.base import NodeContext, NodeResult
+from backends.demo.nodes.sampling import sample
 from backends.demo.wire import JsonDict
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "comfyui" / "conformance"
@@ -321,7 +322,7 @@ def _unpack(message: str | bytes) -> JsonDict:
     if event == 4:
         length = int.from_bytes(message[4:8], "big")
         metadata, image = json.loads(message[8 : 8 + length]), message[8 + length :]
-    kind = "JPEG" if image[:3] == b"\xff\xd8\xff" else "other"
+    kind = "JPEG" if image[:3] == b"\xff\xd8\xff" else "PNG" if image[1:4] == b"PNG" else "other"
     return {"event": event, "format": kind, "metadata": metadata}
 
 

@@ -124,7 +124,7 @@ async def test_stopping_a_waiting_run_touches_nobody_elses(farm: Farm) -> None:
     blocker, attempt = new_attempt(), new_attempt()
     await farm.fault(hang_at_step=2)
 
-    async with watched.backend.open(blocker) as running:
+    async with watched.backend.open(blocker, REQUEST) as running:
         await running.submit()
         await until_step(running, step=1)
         foreign = await farm.submit_foreign()
@@ -149,7 +149,7 @@ async def test_stopping_an_executing_run_touches_nobody_elses(farm: Farm) -> Non
         await run.submit()
         await until_step(run, step=1)
         follower = new_attempt()
-        async with watched.backend.open(follower) as next_run:
+        async with watched.backend.open(follower, REQUEST) as next_run:
             await next_run.submit()
             await run.interrupt()
             events = await finish(run)
@@ -217,7 +217,7 @@ async def test_the_status_tells_the_machine_and_its_queue(farm: Farm) -> None:
 
     assert (status.online, status.last_error, status.version) == (True, None, "0.33.0")
     assert status.catalog is not None
-    assert status.catalog.checkpoints == ("demo-painter.safetensors",)
+    assert status.catalog.checkpoints[0] == "demo-painter.safetensors"
 
 
 async def test_a_backend_that_is_away_says_why_and_gets_no_prompt() -> None:

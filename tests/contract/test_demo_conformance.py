@@ -85,7 +85,6 @@ def shown_step(event: dict[str, Any]) -> int | None:
 NOT_OFFERED = (
     "/settings/Comfy.X",
     "/experiment/models",
-    "/view_metadata",
     "/internal/logs",
     "/internal/folder_paths",
     "/api/assets",
@@ -98,6 +97,8 @@ OWN_CONTENT = (
     "/node_replacements",
     "/extensions",
     "/models",
+    "/embeddings",
+    "/view_metadata",
     "/internal/files",
 )
 # Accepted: two thirds of the real description are texts for people, left out on both sides.

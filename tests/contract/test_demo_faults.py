@@ -27,7 +27,9 @@ CLIENT_ID = "caller"
 PATIENCE_S = 20
 
 
-def graph(*, steps: int = 4, seed: int = 1) -> dict[str, Any]:
+def graph(
+    *, steps: int = 4, seed: int = 1, checkpoint: str = "demo-painter.safetensors"
+) -> dict[str, Any]:
     return {
         "3": {
             "class_type": "KSampler",
@@ -46,7 +48,7 @@ def graph(*, steps: int = 4, seed: int = 1) -> dict[str, Any]:
         },
         "4": {
             "class_type": "CheckpointLoaderSimple",
-            "inputs": {"ckpt_name": "demo-painter.safetensors"},
+            "inputs": {"ckpt_name": checkpoint},
         },
         "5": {
             "class_type": "EmptyLatentImage",
@@ -234,6 +236,75 @@ async def test_a_chosen_node_fails_until_cleared(caller: Caller) -> None:
     assert mended["status"]["completed"] is True
 
 
+async def test_memory_can_run_out_at_a_chosen_step(caller: Caller) -> None:
+    await caller.arm(out_of_memory=3)
+
+    prompt_id = await caller.post(steps=4)
+    heard = await caller.hear_until("execution_error")
+
+    steps = [each["data"]["value"] for each in heard if each["type"] == "progress"]
+    assert steps == [1, 2]
+    assert heard[-1]["data"]["exception_type"] == "torch.OutOfMemoryError"
+    assert heard[-1]["data"]["prompt_id"] == prompt_id
+
+
+async def test_a_corrupt_checkpoint_fails_in_its_loader_and_no_other_one_does(
+    caller: Caller,
+) -> None:
+    await caller.arm(corrupt_checkpoint={"value": "demo_sdxl.safetensors", "times": None})
+
+    fine = await caller.run()
+    broken = await caller.run(checkpoint="demo_sdxl.safetensors")
+    again = await caller.run(checkpoint="demo_sdxl.safetensors", seed=2)
+
+    assert fine["status"]["completed"] is True
+    for entry in (broken, again):
+        _kind, error = entry["status"]["messages"][-1]
+        assert error["node_type"] == "CheckpointLoaderSimple"
+        assert error["exception_type"] == "safetensors_rust.SafetensorError"
+        assert error["exception_message"].startswith(
+            "Error while deserializing header: HeaderTooLarge"
+        )
+        assert "demo_sdxl.safetensors" in error["exception_message"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("disk_full", "[Errno 28] No space left on device"),
+        ("read_only_output", "[Errno 30] Read-only file system"),
+    ],
+)
+async def test_a_picture_that_cannot_be_saved_fails_the_run(
+    caller: Caller, tmp_path: Path, fault: str, message: str
+) -> None:
+    await caller.arm(**{fault: True})
+
+    entry = await caller.run()
+    retried = await caller.run()
+
+    _kind, error = entry["status"]["messages"][-1]
+    assert (error["node_type"], error["exception_type"]) == ("SaveImage", "OSError")
+    assert error["exception_message"].startswith(message)
+    assert retried["status"]["completed"] is True
+    assert [path.name for path in (tmp_path / "output").iterdir()] == ["t_00001_.png"]
+
+
+async def test_a_lost_history_is_never_there_though_the_end_was_told(
+    caller: Caller, tmp_path: Path
+) -> None:
+    await caller.arm(lose_history=True)
+
+    prompt_id = await caller.post()
+    heard = await caller.hear_until("execution_success")
+    next_entry = await caller.run(seed=2)
+
+    assert heard[-1]["data"]["prompt_id"] == prompt_id
+    assert (await caller.http.get(f"/history/{prompt_id}")).json() == {}
+    assert next_entry["status"]["completed"] is True
+    assert len(list((tmp_path / "output").iterdir())) == 2
+
+
 async def test_a_hang_ends_when_faults_are_cleared(caller: Caller) -> None:
     await caller.arm(hang_at_step=2)
     prompt_id = await caller.post()
@@ -373,6 +444,23 @@ async def test_death_at_a_step_leaves_no_picture_and_the_count_of_the_start(
     assert forgotten == {}
     assert stats["executed"] == {prompt_id: 1}
     assert list((tmp_path / "output").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "kept"),
+    [({"die_at_node": "VAEDecode"}, []), ({"die_at_end": True}, ["t_00001_.png"])],
+    ids=["at a node", "at the end"],
+)
+async def test_death_between_two_steps_of_the_way_keeps_what_was_saved(
+    tmp_path: Path, fault: dict[str, Any], kept: list[str]
+) -> None:
+    async with process(tmp_path) as (engine, url), caller_of(url) as caller:
+        await caller.arm(**fault)
+        await caller.post()
+
+        assert await engine.wait() == 1
+
+    assert [path.name for path in (tmp_path / "output").iterdir()] == kept
 
 
 @pytest.mark.parametrize("fault", ["die_before_accept", "die_after_accept"])

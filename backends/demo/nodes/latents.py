@@ -105,9 +105,7 @@ async def scale_latent(_context: NodeContext, inputs: JsonDict) -> NodeResult:
     width = width or max(64, round(latent.width * height / latent.height))
     height = height or max(64, round(latent.height * width / latent.width))
     fill = inputs["crop"] == "center"
-    return await _scaled(
-        latent, size=(width, height), method=inputs["upscale_method"], fill=fill
-    )
+    return await _scaled(latent, size=(width, height), method=inputs["upscale_method"], fill=fill)
 
 
 async def scale_latent_by(_context: NodeContext, inputs: JsonDict) -> NodeResult:
@@ -117,9 +115,7 @@ async def scale_latent_by(_context: NodeContext, inputs: JsonDict) -> NodeResult
     return await _scaled(latent, size=size, method=inputs["upscale_method"], fill=False)
 
 
-async def _scaled(
-    latent: Latent, *, size: tuple[int, int], method: str, fill: bool
-) -> NodeResult:
+async def _scaled(latent: Latent, *, size: tuple[int, int], method: str, fill: bool) -> NodeResult:
     width, height = (max(1, side // LATENT_SCALE) * LATENT_SCALE for side in size)
     resample = RESAMPLING[method]
 
@@ -141,8 +137,8 @@ def grow(mask: Image.Image, pixels: int) -> Image.Image:
         field = 255 - field
     for axis in (0, 1):
         reach, wanted = 0, min(abs(pixels), field.shape[axis])
-        while reach < wanted:  # the window triples, so even a large one takes few turns
-            step = min(2 * reach + 1, wanted - reach)
+        while reach < wanted:  # doubling, so even a large window takes few turns
+            step = min(reach + 1, wanted - reach)
             field = _largest_near(field, step=step, axis=axis)
             reach += step
     return Image.fromarray(field if pixels >= 0 else 255 - field)

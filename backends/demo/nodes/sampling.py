@@ -14,7 +14,7 @@ from backends.demo.painting.painter import Painting, finish, paint, sharpen
 from backends.demo.painting.retouch import come_clear, paint_over
 from backends.demo.wire import JsonDict
 
-Preview = Callable[[float], Image.Image]  # from how much is done, 0..1
+Preview = Callable[[int, int], Image.Image]  # after this step of so many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,21 +45,10 @@ class _Order:
 
 async def sample(context: NodeContext, inputs: JsonDict) -> NodeResult:
     """Makes each picture of the batch at once, then lets the first one come out of the noise."""
-    order = _order(inputs, seed=inputs["seed"], denoise=inputs["denoise"])
-    return await _sample(context, order, steps=inputs["steps"] if order.denoise > 0 else 0)
+    return await _sample(context, _order(inputs), steps=inputs["steps"])
 
 
-async def sample_between(context: NodeContext, inputs: JsonDict) -> NodeResult:
-    """From one step to another; what was done before counts as kept of the latent's picture."""
-    steps: int = inputs["steps"]
-    start = min(inputs["start_at_step"], steps)
-    end = min(inputs["end_at_step"], steps)
-    denoise = 0.0 if inputs["add_noise"] == "disable" else 1 - start / steps
-    order = _order(inputs, seed=inputs["noise_seed"], denoise=denoise)
-    return await _sample(context, order, steps=max(0, end - start))
-
-
-def _order(inputs: JsonDict, *, seed: int, denoise: float) -> _Order:
+def _order(inputs: JsonDict) -> _Order:
     model: Model = inputs["model"]
     latent: Latent = inputs["latent_image"]
     if latent.pictures:
@@ -69,14 +58,14 @@ def _order(inputs: JsonDict, *, seed: int, denoise: float) -> _Order:
         positive=inputs["positive"],
         negative=inputs["negative"],
         latent=replace(latent, channels=model.channels),  # an empty latent fits every model
-        seed=seed,
-        denoise=denoise,
+        seed=inputs["seed"],
+        denoise=inputs["denoise"],
     )
 
 
 async def _sample(context: NodeContext, order: _Order, *, steps: int) -> NodeResult:
     await context.load_checkpoint(order.model.name)
-    if steps == 0:
+    if order.denoise <= 0:  # nothing to do: not even a step is told
         return NodeResult(outputs=(order.latent,))
     if order.model.family is Family.SVD and order.positive.init_image is not None:
         pictures, preview = await _film(context, order)
@@ -86,9 +75,7 @@ async def _sample(context: NodeContext, order: _Order, *, steps: int) -> NodeRes
         pictures, preview = await _paint_over(context, order)
     for step in range(1, steps + 1):
         await context.pause(context.step_delay_s)
-        await context.advance(
-            step, steps=steps, preview=lambda step=step: preview(step / steps)
-        )
+        await context.advance(step, steps=steps, preview=lambda step=step: preview(step, steps))
     return NodeResult(outputs=(replace(order.latent, pictures=tuple(pictures)),))
 
 
@@ -98,10 +85,12 @@ async def _paint(context: NodeContext, order: _Order) -> tuple[list[Image.Image]
     pictures = [await asyncio.to_thread(finish, first)]
     for index in range(1, order.latent.batch_size):
         await context.pause(0)
-        pictures.append(await asyncio.to_thread(lambda index=index: finish(order.paint(index))))
+        pictures.append(finish(await asyncio.to_thread(order.paint, index)))
     await context.pause(0)
     side = context.preview_side_px
-    return pictures, lambda done: sharpen(first, done=done, seed=order.seed, max_side=side)
+    return pictures, lambda step, steps: sharpen(
+        first, step=step, steps=steps, seed=order.seed, max_side=side
+    )
 
 
 async def _paint_over(context: NodeContext, order: _Order) -> tuple[list[Image.Image], Preview]:
@@ -121,10 +110,10 @@ async def _paint_over(context: NodeContext, order: _Order) -> tuple[list[Image.I
         pictures.append(await asyncio.to_thread(one, index))
         await context.pause(0)
     original, final, side = latent.seen(0), pictures[0], context.preview_side_px
-    return pictures, lambda done: come_clear(
+    return pictures, lambda step, steps: come_clear(
         original,
         final,
-        done=done,
+        done=step / steps,
         denoise=order.denoise,
         seed=order.seed,
         max_side=side,
@@ -136,14 +125,12 @@ async def _film(context: NodeContext, order: _Order) -> tuple[list[Image.Image],
     """From a first frame."""
     start, count = order.positive.init_image, order.latent.batch_size
     assert start is not None
-    shot = await asyncio.to_thread(
-        film, start, seed=order.seed, motion=order.positive.motion
-    )
+    shot = await asyncio.to_thread(film, start, seed=order.seed, motion=order.positive.motion)
     frames: list[Image.Image] = []
     for index in range(count):
         frames.append(await asyncio.to_thread(frame, shot, index=index, count=count))
         await context.pause(0)
     first, side = frames[0], context.preview_side_px
-    return frames, lambda done: come_clear(
-        first, first, done=done, denoise=1.0, seed=order.seed, max_side=side
+    return frames, lambda step, steps: come_clear(
+        first, first, done=step / steps, denoise=1.0, seed=order.seed, max_side=side
     )

@@ -74,9 +74,7 @@ def _values(image: Image.Image) -> NDArray[np.float32]:
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _recoloured(
-    values: NDArray[np.float32], *, like: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _recoloured(values: NDArray[np.float32], *, like: NDArray[np.float32]) -> NDArray[np.float32]:
     """The picture with the other's mean colour, and half of the way to its contrast."""
     mean, wanted = values.mean((0, 1)), like.mean((0, 1))
     stretch = (like.std((0, 1)) + 0.02) / (values.std((0, 1)) + 0.02)
