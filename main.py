@@ -2,70 +2,94 @@
 
 import argparse
 import asyncio
-import hashlib
-import hmac
+import functools
 import logging
-import logging.handlers
 import os
-import secrets
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import webbrowser
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from filelock import FileLock, Timeout
+from starlette.types import ASGIApp
 
 from app.access import AccessService
 from app.api.access import Gate
 from app.api.create import create_api
 from app.api.guard import Guard
-from app.config import ConfigError, Settings, Timeouts, load_settings
-from app.dispatcher import Dispatcher
+from app.api.measure import Measured
+from app.config import ConfigError, Settings, load_settings
+from app.diagnostics import open_diagnostics
+from app.engine import open_engine
 from app.errors import OrchestratorError, StorageError
 from app.events import EventBus
 from app.fleet import Fleet
 from app.gallery import GalleryService
+from app.groups import GroupService
+from app.home import (
+    StartError,
+    alone_in,
+    derived_secret,
+    kept_secret,
+    secret_of,
+    warn_unless_writable,
+)
+from app.inputs import InputService
 from app.jobs import JobService
 from app.ledger import Ledger
-from app.live import LiveRuns
-from app.models import DEMO, BackendInfo
+from app.logs import LogBook, Secrets, configure_logging
+from app.machines import MachineService
+from app.metrics import Metrics
+from app.models import DEMO, BackendInfo, Catalog
+from app.paid import Budget
 from app.ports import Clock, FileStore, JobStore
-from app.runner import Runner
 from app.runs import Backend
 from app.services import Services
+from app.submitting import Submitting
 from app.throttle import Throttle
 from backends.comfyui.backend import ComfyBackend
+from backends.comfyui.client import OnCall
+from backends.comfyui.proxy import open_proxy
 from backends.demo.server import DemoSettings, serve_demo
+from backends.flux.backend import FluxBackend, is_flux_wanted
+from backends.flux.bodies import shown_body
+from backends.webhooks import open_webhooks
+from data.charges import SqlChargeStore
 from data.clock import SystemClock
 from data.database import Database, open_database
+from data.deliveries import SqlDeliveryStore
 from data.files import PictureFiles
+from data.fleet import SqlFleetStore
 from data.images import SqlImageStore
+from data.incidents import SqlIncidentStore
+from data.inputs import InputFiles
 from data.jobs import SqlJobStore
+from data.paces import SqlPaceStore
+from data.presets import load_presets
+from data.quarantines import SqlQuarantineStore
 from data.sessions import SqlSessionStore
+from data.statistics import SqlStatistics
 
 log = logging.getLogger("orchestrator")
 
 _MAX_BODY_BYTES = 10 * 2**20
-_LOG_FILE_BYTES = 10 * 2**20
-_LOG_FILES = 3
 _BACKLOG = 512
 _DAY_S = 86_400
 _LOGIN_TRIES = 10  # a minute
 
 
-class StartError(Exception):
-    """The app cannot start; the message says why and what to do."""
+_presets = functools.cache(load_presets)
+
+
+MakeBackend = Callable[[BackendInfo, Catalog | None, Settings, Clock, OnCall], Backend]
 
 
 def _job_store(database: Database, clock: Clock) -> JobStore:
@@ -76,8 +100,19 @@ def _file_store(settings: Settings) -> FileStore:
     return PictureFiles(outputs=settings.outputs_dir, thumbnails=settings.thumbnails_dir)
 
 
-def _comfy_backend(info: BackendInfo, timeouts: Timeouts, clock: Clock, client_id: str) -> Backend:
-    return ComfyBackend(info, timeouts=timeouts, clock=clock, client_id=client_id)
+def _comfy_backend(
+    info: BackendInfo, catalog: Catalog | None, settings: Settings, clock: Clock, on_call: OnCall
+) -> Backend:
+    return ComfyBackend(
+        info,
+        timeouts=settings.timeouts,
+        clock=clock,
+        presets=_presets(),
+        inputs=InputFiles(settings.inputs_dir).path,
+        catalog=catalog,
+        client_id=_client_id(settings, info),
+        on_call=on_call,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +122,7 @@ class Parts:
     clock: Clock = field(default_factory=SystemClock)
     job_store: Callable[[Database, Clock], JobStore] = _job_store
     file_store: Callable[[Settings], FileStore] = _file_store
-    backend: Callable[[BackendInfo, Timeouts, Clock, str], Backend] = _comfy_backend
+    backend: MakeBackend = _comfy_backend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +135,7 @@ class Opened:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, parts: Parts | None = None
+    settings: Settings, *, parts: Parts | None = None, log_book: LogBook | None = None
 ) -> AsyncGenerator[Opened]:
     """Everything but the pages and the server.
 
@@ -110,49 +145,100 @@ async def open_services(
     """
     parts = parts or Parts()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_alone(settings))
-        await asyncio.to_thread(_warn_of, settings.outputs_dir)
+        stack.enter_context(alone_in(settings.home))
+        await asyncio.to_thread(warn_unless_writable, settings.outputs_dir)
         database = await stack.enter_async_context(open_database(settings.database))
         store = parts.job_store(database, parts.clock)
         images = SqlImageStore(database, clock=parts.clock)
         files = parts.file_store(settings)
+        presets = _presets()
+        inputs = InputService(store=InputFiles(settings.inputs_dir), images=images, files=files)
         bus = EventBus()
+        metrics = Metrics(bus=bus, backend=lambda backend_id: fleet.info(backend_id))
         ledger = Ledger(store=store, bus=bus)
         await ledger.open()
+        budget = Budget(
+            store=SqlChargeStore(database),
+            settings=settings,
+            payload=shown_body,
+            clock=parts.clock,
+            bus=bus,
+        )
+        cloud = FluxBackend(
+            settings,
+            clock=parts.clock,
+            budget=budget,
+            input_path=inputs.path,
+            webhook_secret=derived_secret(settings.home, "flux webhook"),
+        )
+        stack.push_async_callback(cloud.aclose)
         infos = [each.to_info() for each in settings.backends]
         if settings.demo_engine:
             infos.insert(0, await _start_demo(settings, stack))
-        made = [
-            parts.backend(info, settings.timeouts, parts.clock, _client_id(settings, info))
-            for info in infos
-        ]
-        fleet = Fleet(made, bus=bus)
-        live = LiveRuns(bus=bus)
-        runner = Runner(
-            ledger=ledger,
-            fleet=fleet,
-            live=live,
-            files=files,
+        if is_flux_wanted(settings):
+            infos.append(cloud.info)
+        fleet_store = SqlFleetStore(database, clock=parts.clock)
+
+        def make_backend(info: BackendInfo, catalog: Catalog | None) -> Backend:
+            if info.kind == "bfl":
+                return cloud
+            return parts.backend(info, catalog, settings, parts.clock, metrics.called_comfy)
+
+        fleet = Fleet(
+            make_backend,
+            configured=infos,
+            store=fleet_store,
+            bus=bus,
             clock=parts.clock,
-            retry=settings.retry,
         )
-        dispatcher = Dispatcher(
-            ledger=ledger, store=store, fleet=fleet, runner=runner, bus=bus, clock=parts.clock
+        await fleet.open()
+        engine = await open_engine(
+            settings,
+            ledger=ledger,
+            store=store,
+            quarantines=SqlQuarantineStore(database, clock=parts.clock),
+            paces=SqlPaceStore(database),
+            fleet=fleet,
+            files=files,
+            workflows=presets,
+            bus=bus,
+            clock=parts.clock,
         )
+        fleet.consult(circuit=engine.health.circuit, running=engine.slots.running)
+        machines = MachineService(
+            fleet=fleet,
+            store=fleet_store,
+            factory=make_backend,
+            timeouts=settings.timeouts,
+            health=engine.health,
+        )
+        live, runner, dispatcher = engine.live, engine.runner, engine.dispatcher
         gallery = GalleryService(
             store=images, jobs=store, files=files, fleet=fleet, bus=bus, clock=parts.clock
+        )
+        submitting = Submitting(
+            ledger=ledger,
+            fleet=fleet,
+            presets=presets,
+            inputs=inputs,
+            budget=budget,
+            clock=parts.clock,
+            settings=settings,
         )
         jobs = JobService(
             ledger=ledger,
             store=store,
             images=images,
-            fleet=fleet,
             live=live,
             runner=runner,
             dispatcher=dispatcher,
+            submitting=submitting,
             clock=parts.clock,
-            retry=settings.retry,
-            submissions=Throttle(per_minute=settings.submissions_per_minute),
+        )
+        told = SqlDeliveryStore(database)
+        kept = functools.partial(kept_secret, settings.home)
+        webhooks = await stack.enter_async_context(
+            open_webhooks(settings, store=told, bus=bus, clock=parts.clock, kept=kept)
         )
         token = settings.auth_token
         access = AccessService(
@@ -164,19 +250,48 @@ async def open_services(
             session_days=settings.session_days,
         )
         await access.open()
+        diagnostics = await open_diagnostics(
+            settings,
+            metrics=metrics,
+            log_book=log_book or LogBook(secrets=Secrets(settings)),
+            statistics=SqlStatistics(database),
+            incident_store=SqlIncidentStore(database, clock=parts.clock),
+            delivery=told.get,
+            ledger=ledger,
+            fleet=fleet,
+            health=engine.health,
+            jobs=jobs,
+            gallery=gallery,
+            bus=bus,
+            clock=parts.clock,
+        )
         services = Services(
             settings=settings,
             bus=bus,
+            submitting=submitting,
             jobs=jobs,
+            groups=GroupService(store=store, images=images, jobs=jobs, bus=bus),
+            webhooks=webhooks,
             gallery=gallery,
+            presets=presets,
+            inputs=inputs,
             fleet=fleet,
+            machines=machines,
+            proxy=await stack.enter_async_context(open_proxy(settings.timeouts)),
             access=access,
             event_log=store,
+            budget=budget,
+            cloud=cloud,
+            engine=engine,
+            health=engine.health,
+            diagnostics=diagnostics,
             started_at=parts.clock.now(),
         )
         background = {
             "fleet": fleet.serve(),
             "dispatcher": dispatcher.serve(),
+            "webhooks": webhooks.serve(),
+            "diagnostics": diagnostics.serve(),
             "housekeeping": _keep_house(services, parts.clock),
         }
         yield Opened(services=services, background=background)
@@ -197,6 +312,8 @@ async def _keep_house(services: Services, clock: Clock) -> None:
         before = clock.now() - keep
         await _leave_undone_on_error(services.event_log.forget_events(before=before))
         await _leave_undone_on_error(services.event_log.forget_removed(before=before))
+        await _leave_undone_on_error(services.webhooks.forget(before=before))
+        await _leave_undone_on_error(services.diagnostics.incidents.forget(before=before))
         await asyncio.sleep(_DAY_S)
 
 
@@ -205,40 +322,6 @@ async def _leave_undone_on_error(work: Coroutine[Any, Any, int]) -> None:
         await work
     except OrchestratorError as exc:
         log.warning("Housekeeping was left undone: %s", exc)
-
-
-def _alone(settings: Settings) -> FileLock:
-    """Held while this process uses the home: two would run every job twice."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(settings.home / "in-use.lock")
-        lock.acquire(timeout=0)
-    except Timeout as exc:
-        raise StartError(
-            f"Another Orchestrator already uses {settings.home}. "
-            "Stop it, or start this one with another ORCHESTRATOR_HOME."
-        ) from exc
-    except OSError as exc:
-        raise StartError(
-            f"The folder {settings.home} cannot be used: {exc.strerror or exc}. "
-            "Make it writable, or choose another with ORCHESTRATOR_HOME."
-        ) from exc
-    return lock
-
-
-def _warn_of(folder: Path) -> None:
-    """Say at once when pictures cannot be kept; what is there can still be looked at."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as exc:
-        log.warning(
-            "Pictures cannot be kept in %s: %s. Every job will fail until it is a writable folder, "
-            "or another is set with ORCHESTRATOR_OUTPUTS.",
-            folder,
-            exc.strerror or exc,
-        )
 
 
 class _Server(uvicorn.Server):
@@ -254,12 +337,15 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-async def serve(settings: Settings, *, open_browser: bool) -> None:
+async def serve(settings: Settings, *, open_browser: bool, log_book: LogBook | None = None) -> None:
     """Run the app until a signal stops it."""
     listener = _listen(settings)
     url = f"http://{settings.host}:{listener.getsockname()[1]}"
     try:
-        async with open_services(settings) as opened, asyncio.TaskGroup() as group:
+        async with (
+            open_services(settings, log_book=log_book) as opened,
+            asyncio.TaskGroup() as group,
+        ):
             services = opened.services
             api = create_api(services)
             _mount_pages(api, services)
@@ -304,11 +390,12 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def guarded(api: FastAPI, services: Services) -> Guard:
+def guarded(api: FastAPI, services: Services) -> ASGIApp:
     """The app as the outside sees it: foreign pages and strangers are refused first."""
     hosts = frozenset({"localhost", socket.gethostname().lower(), *services.settings.allowed_hosts})
     gate = Gate(api, access=services.access)
-    return Guard(gate, hosts=hosts, max_body_bytes=_MAX_BODY_BYTES)
+    guard = Guard(gate, hosts=hosts, max_body_bytes=_MAX_BODY_BYTES)
+    return Measured(guard, meter=services.diagnostics.metrics)
 
 
 def _server_config(api: FastAPI, services: Services) -> uvicorn.Config:
@@ -341,7 +428,7 @@ def _mount_pages(api: FastAPI, services: Services) -> None:
         tailwind=False,
         binding_refresh_interval=None,
         reconnect_timeout=30,
-        storage_secret=_secret(services.settings),
+        storage_secret=secret_of(services.settings.home),
         session_middleware_kwargs={"same_site": "strict"},
         show_welcome_message=False,
     )
@@ -353,37 +440,7 @@ def _client_id(settings: Settings, info: BackendInfo) -> str:
     A run that was under way goes on telling that id how far it is; the lock on the home keeps
     others from using it at the same time.
     """
-    return hmac.new(_secret(settings).encode(), info.id.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def _secret(settings: Settings) -> str:
-    """What only this home knows; made once, readable by its owner only."""
-    path = settings.home / "session.key"
-    try:
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-                stream.write(secrets.token_urlsafe(32))
-        return path.read_text(encoding="ascii")
-    except OSError as exc:
-        raise StorageError(f"{path} cannot be read or written: {exc.strerror or exc}.") from exc
-
-
-def _configure_logging(settings: Settings) -> None:
-    settings.logs_dir.mkdir(parents=True, exist_ok=True)
-    layout = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s")
-    to_file = logging.handlers.RotatingFileHandler(
-        settings.logs_dir / "orchestrator.log",
-        maxBytes=_LOG_FILE_BYTES,
-        backupCount=_LOG_FILES,
-        encoding="utf-8",
-    )
-    to_screen = logging.StreamHandler()
-    for handler in (to_file, to_screen):
-        handler.setFormatter(layout)
-    logging.basicConfig(level=settings.log_level, handlers=[to_file, to_screen], force=True)
-    for noisy in ("uvicorn", "httpx", "httpcore", "websockets", "PIL", "alembic", "multipart"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return derived_secret(settings.home, info.id)[:32]
 
 
 def _arguments() -> argparse.Namespace:
@@ -401,8 +458,8 @@ def main() -> int:
         print(f"The configuration has mistakes:\n{exc}", file=sys.stderr)  # noqa: T201
         return 1
     try:
-        _configure_logging(settings)
-        asyncio.run(serve(settings, open_browser=not arguments.no_browser))
+        book = configure_logging(settings)
+        asyncio.run(serve(settings, open_browser=not arguments.no_browser, log_book=book))
     except KeyboardInterrupt:
         return 0
     except (StartError, StorageError, OSError) as exc:

@@ -29,11 +29,11 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from app.models import AUTO, DEMO, BackendInfo, Fallback
+from app.models import AUTO, DEMO, FLUX, BackendInfo, Fallback
 
 PREFIX = "ORCHESTRATOR_"
 MIN_TOKEN = 16  # characters
-_NOT_SETTINGS = frozenset({"ORCHESTRATOR_TEST_BROWSER"})
+_NOT_SETTINGS = frozenset({"ORCHESTRATOR_TEST_BROWSER", "ORCHESTRATOR_TEST_COMFY_URL"})
 
 FLUX_PRICES_DATE = date(2026, 8, 1)
 FLUX_PRICES_USD = {
@@ -75,7 +75,7 @@ class BackendSettings(BaseModel):
     def _short_and_free(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", value):
             raise ValueError(f"'{value}' is no id; use up to 40 small letters, digits and hyphens")
-        if value in (AUTO, DEMO):
+        if value in (AUTO, DEMO, FLUX):
             raise ValueError(f"'{value}' is the name of a preset; choose another id")
         return value
 
@@ -122,6 +122,8 @@ class Timeouts(BaseModel):
     """For the receiver of a webhook to take it."""
     cloud_s: Seconds = 60
     """For the cloud to answer a request."""
+    self_test_s: Seconds = 60
+    """For the self-test of the diagnostics page to make its picture."""
 
 
 class RetrySettings(BaseModel):

@@ -8,11 +8,11 @@
     │   └── StaleWriteError        somebody else wrote the job first
     ├── UnauthorizedError          no token, or a wrong one
     ├── TooManyRequestsError       slower; says when
-    ├── BudgetExceededError        would cost more than is allowed
     ├── StorageError               our own disk: full, read-only, gone
     └── BackendError               a backend: see the classes below
         ├── BackendUnreachableError    did not answer; nothing is known
         │   └── NotSentError           certainly never got the prompt
+        │       └── BusyError          has too much to do; says when it takes more
         ├── PromptRejectedError        refuses the graph; never retried
         ├── MissingCapabilityError     lacks a node class or a model
         ├── OutOfMemoryError           its GPU is too small for this
@@ -25,6 +25,7 @@
         ├── ModeratedError             refused for what it shows
         ├── CloudKeyError              the cloud does not accept our key
         ├── NoCreditError              the cloud account is empty
+        ├── BudgetExceededError        would cost more than is allowed; nothing was sent
         ├── UncertainChargeError       may have been paid for; never sent again by itself
         └── LostError                  forgot a prompt it had accepted
 
@@ -98,12 +99,6 @@ class TooManyRequestsError(OrchestratorError):
         self.retry_after_s = retry_after_s
 
 
-class BudgetExceededError(OrchestratorError):
-    """A paid call would go over a budget; nothing was sent."""
-
-    code = "budget"
-
-
 class AlreadySubmittedError(ConflictError):
     """A submission with this key is there already: these are its jobs."""
 
@@ -132,12 +127,22 @@ class BackendUnreachableError(BackendError):
 
     code = "unreachable"
     retryable = True
+    late: bool = False
+    """It was reached, but its answer took too long."""
 
 
 class NotSentError(BackendUnreachableError):
     """The connection was refused before a byte was sent: the prompt is certainly not there."""
 
     code = "not_sent"
+
+
+class BusyError(NotSentError):
+    """The backend has too many tasks of ours: it took no more, and says when it may again."""
+
+    def __init__(self, message: str, *, fix: str = "", wait_s: float) -> None:
+        super().__init__(message, fix=fix)
+        self.wait_s = wait_s
 
 
 class PromptRejectedError(BackendError):
@@ -220,6 +225,12 @@ class NoCreditError(BackendError):
     """The cloud account has no credits left."""
 
     code = "no_credit"
+
+
+class BudgetExceededError(BackendError):
+    """A paid call would go over a budget; nothing was sent."""
+
+    code = "budget"
 
 
 class UncertainChargeError(BackendError):

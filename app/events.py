@@ -143,6 +143,14 @@ class DeliveryChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """Another look at how busy the app is was taken."""
+
+    number: int
+    logged: LoggedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
     """Somebody was logged out; their pages must close."""
 
@@ -165,6 +173,7 @@ Event = (
     | IncidentChanged
     | ChargeChanged
     | DeliveryChanged
+    | Sampled
     | SessionEnded
 )
 

@@ -164,6 +164,8 @@ class GalleryService:
             size_bytes=stored.size_bytes,
             width=stored.width,
             height=stored.height,
+            kind=stored.kind,
+            duration_s=stored.duration_s,
             request=None,
             created_at=self._clock.now(),
         )

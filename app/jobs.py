@@ -1,32 +1,20 @@
 """What people do with jobs: submit, run, cancel, retry, reorder, clear."""
 
-import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from app.config import RetrySettings
 from app.dispatcher import Dispatcher
-from app.errors import (
-    AlreadySubmittedError,
-    ConflictError,
-    InvalidRequestError,
-    NotFoundError,
-    UnknownBackendError,
-)
-from app.fleet import Fleet
-from app.ids import new_id
+from app.errors import ConflictError, InvalidRequestError, NotFoundError
 from app.ledger import Ledger
 from app.live import LiveRuns
-from app.models import AUTO, DEMO, GenerationRequest, Image, Job, JobState, Lora, Preview, Progress
-from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page, Receipt
+from app.models import AUTO, DEMO, Image, Job, JobState, Preview, Progress
+from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page
 from app.ranking import rank_between, ranks_after
 from app.runner import Runner
 from app.said import Said
-from app.seeds import seeds_for
 from app.submission import Submission
-from app.throttle import Throttle
+from app.submitting import PAGE, Asker, Submitting
 from app.views import BoardView, JobView, QueueView, Say, job_view
 
 _REMOVED = Said("Was it removed from the list?")
@@ -44,67 +32,32 @@ class JobService:
         ledger: Ledger,
         store: JobStore,
         images: ImageStore,
-        fleet: Fleet,
         live: LiveRuns,
         runner: Runner,
         dispatcher: Dispatcher,
+        submitting: Submitting,
         clock: Clock,
-        retry: RetrySettings,
-        submissions: Throttle,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._images = images
-        self._fleet = fleet
         self._live = live
         self._runner = runner
         self._dispatcher = dispatcher
+        self._submitting = submitting
         self._clock = clock
-        self._retry = retry
-        self._submissions = submissions
-        self._ranking = asyncio.Lock()  # two at once would take the same rank
+        self._ranking = submitting.ranking
 
-    async def submit(self, submission: Submission, *, client: str = "") -> list[Job]:
+    async def submit(
+        self, submission: Submission, *, client: str = "", source: str = PAGE
+    ) -> list[Job]:
         """Make the jobs of one submission: on disk, and waiting, when this returns.
 
-        Raises:
-            UnknownBackendError: `backend` is neither a preset nor a configured backend.
-            TooManyRequestsError: this client submits faster than allowed.
-            StorageError: the database cannot be written; no job was made.
+        Raises: what `Submitting.submit` does.
         """
-        return await self._submit(submission, client=client, receipt=None)
-
-    async def submit_once(self, submission: Submission, *, client: str, key: str) -> list[UUID]:
-        """Like `submit`, but the same key within 24 hours gives the first result's job ids.
-
-        Raises:
-            InvalidRequestError: the key was used for something else.
-        """
-        fingerprint = hashlib.sha256(submission.model_dump_json().encode()).hexdigest()
-        receipt = Receipt(key=key, fingerprint=fingerprint)
-        try:
-            jobs = await self._submit(submission, client=client, receipt=receipt)
-        except AlreadySubmittedError as exc:
-            if exc.fingerprint != fingerprint:
-                raise InvalidRequestError(
-                    "Idempotency-Key",
-                    Said("This key was used for another submission."),
-                    fix=Said("Use a new key for each."),
-                ) from exc
-            return list(exc.job_ids)
-        return [job.id for job in jobs]
-
-    async def _submit(
-        self, submission: Submission, *, client: str, receipt: Receipt | None
-    ) -> list[Job]:
-        self._submissions.take(client)
-        self._require_known(submission.backend)
-        held = " and held" if submission.hold else ""
-        note = f"Submitted for {submission.backend}{held}"
-        async with self._ranking:
-            jobs = self._jobs_of(submission, self._ledger.last_rank)
-            await self._ledger.add(jobs, note=note, receipt=receipt)
-        return jobs
+        asker = Asker(client=client, source=source)
+        ids = await self._submitting.submit(submission, asker=asker)
+        return [await self.get(job_id) for job_id in ids]
 
     async def get(self, job_id: UUID) -> Job:
         """The job.
@@ -135,12 +88,16 @@ class JobService:
             _require(
                 job.state is JobState.CREATED, Said("The job is not held, so it cannot be run.")
             )
-            return JobChange(job=job.to(JobState.QUEUED, queued_at=now), note="Released by Run")
+            released = job.to(
+                JobState.QUEUED, queued_at=now, failure=None, losses=0, lost_on=(), ahead_on=None
+            )
+            return JobChange(job=released, note="Released by Run")
 
         return await self._ledger.change(job_id, step)
 
     async def cancel(self, job_id: UUID) -> Job:
-        """Stop a job wherever it is: at once if it waits, else as soon as its backend stops.
+        """Stop a job wherever it is: at once if it waits here, else as soon as its backend, where
+        it runs or waits, has confirmed that.
 
         Raises:
             ConflictError: it has finished already.
@@ -149,16 +106,34 @@ class JobService:
 
         def step(job: Job) -> JobChange:
             _require(not job.state.is_terminal, Said("The job has finished already."))
-            if job.state is JobState.RUNNING:
+            if _is_there(job):
                 asked = job.changed(cancel_requested=True)
                 return JobChange(job=asked, note="Cancel requested", event="job.cancel_requested")
             cancelled = job.to(JobState.CANCELLED, finished_at=now, not_before=None, failure=None)
             return JobChange(job=cancelled, note="Cancelled")
 
         job = await self._ledger.change(job_id, step)
-        if job.state is JobState.RUNNING:
+        if _is_there(job):
             self._runner.cancel(job_id)
         return job
+
+    async def run_elsewhere(self, job_id: UUID) -> Job:
+        """Let a waiting job go to any backend that can take it, instead of the one it names.
+
+        Raises:
+            ConflictError: it does not wait, or may go anywhere already.
+        """
+
+        def step(job: Job) -> JobChange:
+            waits = job.state is JobState.QUEUED and job.ahead_on is None
+            _require(waits, Said("The job does not wait any more."))
+            named = job.request.target not in (AUTO, DEMO)
+            _require(named, Said("The job names no backend, so there is nowhere else."))
+            request = replace(job.request, target=AUTO)
+            note = f"May go elsewhere than to {job.request.target}"
+            return JobChange(job=job.changed(request=request), note=note, event="job.elsewhere")
+
+        return await self._ledger.change(job_id, step)
 
     async def retry(self, job_id: UUID) -> Job:
         """Queue a failed or cancelled job again, at the end, with all its attempts.
@@ -177,6 +152,11 @@ class JobService:
                 rank=rank,
                 attempts=0,
                 losses=0,
+                lost_on=(),
+                failed_on=(),
+                ahead_on=None,
+                placement=None,
+                notices=(),
                 cancel_requested=False,
                 failure=None,
                 not_before=None,
@@ -303,10 +283,15 @@ class JobService:
         view = self.view(job, images.get(job_id, ()), say=say)
         return view.model_copy(update={"logs": logs})
 
-    async def views(self, jobs: Sequence[Job]) -> list[JobView]:
+    async def views(self, jobs: Sequence[Job], *, say: Say = str) -> list[JobView]:
         """Several jobs for the wire, with their images."""
         images = await self._images.of_jobs([job.id for job in jobs])
-        return [self.view(job, images.get(job.id, ())) for job in jobs]
+        return [self.view(job, images.get(job.id, ()), say=say) for job in jobs]
+
+    async def group(self, group_id: UUID, *, say: Say = str) -> list[JobView]:
+        """The jobs of a group for the wire, also those that were taken off the list."""
+        jobs = (await self._store.of_groups([group_id])).get(group_id, [])
+        return await self.views(jobs, say=say)
 
     def progress_of(self, job_id: UUID) -> Progress | None:
         """How far a running job is."""
@@ -318,43 +303,6 @@ class JobService:
         if rev is None:
             return kept[-1] if kept else None
         return next((each for each in kept if each.rev == rev), None)
-
-    def _require_known(self, target: str) -> None:
-        known = [DEMO, AUTO, *(info.id for info in self._fleet.infos() if not info.is_demo)]
-        if target not in known:
-            raise UnknownBackendError(
-                "backend",
-                Said("There is no backend or preset '{id}'.", id=target),
-                fix=Said("Choose one of: {names}.", names=", ".join(known)),
-            )
-
-    def _jobs_of(self, submission: Submission, last_rank: str | None) -> list[Job]:
-        now = self._clock.now()
-        count, params = submission.count, submission.params
-        loras = tuple(Lora(**each.model_dump()) for each in params.loras)
-        request = GenerationRequest(
-            target=submission.backend,
-            prompt=submission.prompt,
-            negative_prompt=submission.negative_prompt,
-            loras=loras,
-            **params.model_dump(exclude={"seed", "loras"}, exclude_none=True),
-        )
-        group_id = new_id() if count > 1 else None
-        seeds = seeds_for(params.seed, count=count)
-        return [
-            Job(
-                id=new_id(),
-                group_id=group_id,
-                state=JobState.CREATED if submission.hold else JobState.QUEUED,
-                request=replace(request, seed=seed),
-                priority=submission.priority,
-                rank=rank,
-                max_attempts=self._retry.max_attempts,
-                created_at=now,
-                queued_at=None if submission.hold else now,
-            )
-            for seed, rank in zip(seeds, ranks_after(last_rank, count=count), strict=True)
-        ]
 
     async def _destination(
         self, job_id: UUID, other_id: UUID | None, is_before: bool, priority: int | None
@@ -378,6 +326,11 @@ class JobService:
                 continue  # changed meanwhile, or never fitting: what is asked for is true already
             done += 1
         return done
+
+
+def _is_there(job: Job) -> bool:
+    """A backend has it, or may have it."""
+    return job.state is JobState.RUNNING or job.ahead_on is not None
 
 
 def _require(condition: bool, why_not: str) -> None:

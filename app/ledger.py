@@ -13,7 +13,7 @@ from app.events import (
     JobRemoved,
     QueuePaused,
 )
-from app.models import Image, Job, JobGroup, JobState
+from app.models import Attempt, Image, Job, JobGroup, JobState
 from app.ports import JobChange, JobStore, Receipt
 from app.said import Said
 from app.waiting import UnfinishedJobs
@@ -86,6 +86,10 @@ class Ledger:
         if job.state is not change.job.state:
             log.info("Job %s is %s: %s", job_id, change.job.state, change.note)
         return change.job
+
+    async def attempts(self, job_id: UUID) -> list[Attempt]:
+        """The attempts of a job, oldest first."""
+        return await self._store.attempts(job_id)
 
     async def remove(self, job_ids: Sequence[UUID]) -> list[UUID]:
         """Take finished jobs off the list; which they were."""

@@ -14,6 +14,8 @@ from uuid import UUID
 
 DEMO = "demo"
 """The preset, and the id of the backend, that draws without an AI model."""
+FLUX = "flux"
+"""The preset, and the id of the backend, of the FLUX cloud; paid."""
 AUTO = "auto"
 """The target that means: any backend with a real model."""
 TEXT_TO_IMAGE = "text-to-image"

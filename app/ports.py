@@ -41,6 +41,9 @@ class JobChange:
     event: str | None = None  # its type in the log; None: "job." and the state
     attempt: Attempt | None = None
     images: Sequence[Image] = ()
+    hint: bool = False
+    """The backend can be asked for it again: it outlives this process, but need not outlive a
+    power cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,16 @@ class JobStore(Protocol):
         self, job_filter: JobFilter, *, limit: int, cursor: int | None = None
     ) -> Page[Job]:
         """Jobs newest first."""
+        ...
+
+    async def group(self, group_id: UUID) -> JobGroup | None: ...
+
+    async def groups(self, *, limit: int, before: UUID | None = None) -> list[JobGroup]:
+        """Groups newest first, those older than `before`."""
+        ...
+
+    async def of_groups(self, group_ids: Sequence[UUID]) -> dict[UUID, list[Job]]:
+        """The jobs of each group in the order they were made, also those off the list."""
         ...
 
     async def finished_ids(self) -> list[UUID]: ...

@@ -50,6 +50,7 @@ class RunSucceeded:
     """Ended, confirmed: these files are there."""
 
     outputs: tuple[Output, ...]
+    notices: tuple[str, ...] = ()  # what is missing of it although it ended well, for people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

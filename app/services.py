@@ -5,11 +5,22 @@ from datetime import datetime
 
 from app.access import AccessService
 from app.config import Settings
+from app.diagnostics import Diagnostics
+from app.engine import Engine
 from app.events import EventBus
 from app.fleet import Fleet
 from app.gallery import GalleryService
+from app.groups import GroupService
+from app.health import Health
+from app.inputs import InputService
 from app.jobs import JobService
+from app.machines import MachineService
+from app.paid import Budget, Cloud
 from app.ports import JobStore
+from app.presets import Presets
+from app.runs import Proxy
+from app.submitting import Submitting
+from app.webhooks import WebhookService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +29,21 @@ class Services:
 
     settings: Settings
     bus: EventBus
+    submitting: Submitting
     jobs: JobService
+    groups: GroupService
+    webhooks: WebhookService
     gallery: GalleryService
+    presets: Presets
+    inputs: InputService
     fleet: Fleet
+    machines: MachineService
+    proxy: Proxy
     access: AccessService
     event_log: JobStore
+    budget: Budget
+    cloud: Cloud
+    engine: Engine
+    health: Health
+    diagnostics: Diagnostics
     started_at: datetime

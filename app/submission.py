@@ -1,17 +1,37 @@
 """What may be asked for, with its limits: the same for the form, the API and every test."""
 
-from typing import Annotated
+from typing import Annotated, Any, cast
 from uuid import UUID
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, JsonValue, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel, to_snake
 
-from app.models import Fallback, SeedStrategy
+from app.models import AUTO, Fallback, SeedStrategy
 
 MAX_SEED = 2**64 - 1
 MAX_RANDOM_SEED = 2**53 - 1  # exact in JavaScript
 MAX_PROMPT = 20_000  # characters
 MAX_COUNT = 64
+
+_BESIDE = frozenset(
+    {
+        "aspect_ratio",
+        "raw",
+        "prompt_upsampling",
+        "safety_tolerance",
+        "output_format",
+        "image_prompt",
+        "image_prompt_strength",
+    }
+)
 
 Side = Annotated[int, Field(ge=16, le=16_384, multiple_of=8)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -39,7 +59,10 @@ class LoraUse(Wire):
 
 
 class Params(Wire):
-    """How the picture is made; what is left out has the preset's value."""
+    """How the picture is made; what is left out has the preset's value.
+
+    The options that older clients send beside the others are understood, too.
+    """
 
     width: Side | None = None
     height: Side | None = None
@@ -61,6 +84,24 @@ class Params(Wire):
     options: dict[Name, str | int | float | bool] = Field(default={}, max_length=50)
     """What only this preset knows, such as `frames`, `aspectRatio` or `raw`."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        given = cast("dict[str, Any]", value)
+        beside = {name: given[name] for name in given if to_snake(name) in _BESIDE}
+        if not beside:
+            return given
+        rest = {name: each for name, each in given.items() if name not in beside}
+        picture = beside.pop("imagePrompt", beside.pop("image_prompt", None))
+        if picture is not None:
+            rest.setdefault("image", picture)
+        options = rest.get("options", {})
+        if isinstance(options, dict):
+            rest["options"] = {**beside, **cast("dict[str, Any]", options)}
+        return rest
+
 
 class Submission(Wire):
     """One press of Generate."""
@@ -78,7 +119,8 @@ class Submission(Wire):
         }
     )
 
-    prompt: str = Field(max_length=MAX_PROMPT)
+    prompt: str = Field(default="", max_length=MAX_PROMPT)
+    """May stay empty only where the preset takes none."""
     backend: Name
     """A preset (`demo`, `sdxl`, `flux`, …), the id of a backend, or `auto`."""
     workflow_id: Name | None = None
@@ -102,13 +144,6 @@ class Submission(Wire):
     confirmed: bool = False
     """Of a paid backend: its price is known and agreed to. Otherwise the answer is a dry run."""
 
-    @field_validator("prompt")
-    @classmethod
-    def _says_something(cls, value: str) -> str:
-        if not value.strip():
-            raise ValueError("The prompt is empty. Describe the picture you want.")
-        return value
-
     @field_validator("prompt", "negative_prompt")
     @classmethod
     def _storable(cls, value: str) -> str:
@@ -131,3 +166,77 @@ class Move(Wire):
     before: UUID | None = None
     after: UUID | None = None
     priority: Priority | None = None
+
+
+class Snake(BaseModel):
+    """A JSON object of the routes whose clients speak snake_case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ManifestJob(Snake):
+    """One job of a workflow, with its parameters by the names the workflow gives them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "workflow_id": "sdxl",
+                    "parameters": {"prompt": "a red fox", "steps": 20, "seed": 42},
+                    "metadata": {"shot": "010"},
+                }
+            ]
+        }
+    )
+
+    workflow_id: Name
+    parameters: dict[str, JsonValue] = Field(default={}, max_length=200)
+    """`prompt`, `negative_prompt`, `width`, `seed`, …, and the options of the workflow."""
+    backend_id: Name = AUTO
+    priority: Priority = 0
+    metadata: dict[str, JsonValue] = Field(default={}, max_length=100)
+    webhook_url: AnyHttpUrl | None = None
+    """Told, signed, when the job has ended."""
+    confirmed: bool = False
+    """Of a paid workflow: its price is known and agreed to."""
+
+
+class ManifestGroup(Snake):
+    """The same on several backends: one job on each, each with its own seed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "workflow_id": "text-to-image",
+                    "parameters": {"prompt": "a red fox", "steps": 20},
+                    "backend_ids": ["demo", "demo"],
+                    "seed_strategy": "fibonacci",
+                    "base_seed": 42,
+                }
+            ]
+        }
+    )
+
+    workflow_id: Name | None = None
+    workflow_json: dict[str, JsonValue] | None = Field(default=None, max_length=2000)
+    """A graph in API format; a parameter of it is named "node.input", or by a unique input."""
+    parameters: dict[str, JsonValue] = Field(default={}, max_length=200)
+    backend_ids: tuple[Name, ...] = Field(min_length=1, max_length=MAX_COUNT)
+    seed_strategy: SeedStrategy = SeedStrategy.RANDOM
+    base_seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    priority: Priority = 0
+    metadata: dict[str, JsonValue] = Field(default={}, max_length=100)
+    timeout_seconds: float = Field(default=300, ge=30, le=3600)
+    """Each job is stopped when it has run so long."""
+    required_capabilities: tuple[Name, ...] = Field(default=(), max_length=20)
+    """A backend must have all of them among its tags and capabilities."""
+    webhook_url: AnyHttpUrl | None = None
+    """Told, signed, when a job of it has ended, and when all have."""
+    confirmed: bool = False
+
+    @model_validator(mode="after")
+    def _one_workflow(self) -> "ManifestGroup":
+        if (self.workflow_id is None) == (self.workflow_json is None):
+            raise ValueError("Give exactly one of workflow_id and workflow_json.")
+        return self

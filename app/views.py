@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from app.diagnosis import diagnosis_of
+from app.health import CircuitState, CircuitView
 from app.models import (
     BackendInfo,
     BackendKind,
@@ -199,12 +201,24 @@ class BackendView(Wire):
     capabilities: list[str]
     tags: list[str]
     max_concurrent_jobs: int
+    origin: Literal["config", "page"]
+    """Only those added on the page or over the API can be changed."""
     online: bool
     last_error: str | None
     latency_ms: float | None
     last_seen: datetime | None
+    """When it answered last; of one that is offline, since when."""
     queue_depth: int
+    """Prompts in its own queue, of anybody."""
+    foreign_prompts: int
+    """Those of them that are not ours."""
     running_jobs: list[UUID]
+    running_job_id: UUID | None
+    """The first of them."""
+    circuit: CircuitState
+    """Open: it rests after too many faults. Half open: one job tries whether it works again."""
+    circuit_until: datetime | None
+    circuit_reason: str | None
     comfy_version: str | None
     gpu_name: str | None
     vram_total: int | None
@@ -215,6 +229,9 @@ class BackendView(Wire):
     models: dict[str, list[str]]
     samplers: list[str]
     schedulers: list[str]
+    features: list[str]
+    """What was found by trying, such as `interrupt-by-id`."""
+    catalog_read_at: datetime | None
 
 
 class QueueView(Wire):
@@ -281,7 +298,7 @@ def result_view(job: Job, images: Sequence[Image], say: Say) -> ResultView | Non
         return None
     failure = job.failure
     cause = say(failure.message)
-    diagnosis = Diagnosis(code=failure.code, cause=cause, fix=say(failure.fix))
+    diagnosis = Diagnosis(code=failure.code, cause=cause, fix=say(diagnosis_of(failure).fix))
     return ResultView(error=cause, diagnosis=diagnosis)
 
 
@@ -370,10 +387,16 @@ def image_view(
 
 
 def backend_view(
-    info: BackendInfo, status: BackendStatus, *, running_jobs: Sequence[UUID]
+    info: BackendInfo,
+    status: BackendStatus,
+    *,
+    running_jobs: Sequence[UUID],
+    prompts: int = 0,
+    circuit: CircuitView | None = None,
 ) -> BackendView:
-    """A backend as configured and as it is."""
+    """A backend as configured and as it is; `prompts` of those in its queue are ours."""
     catalog = status.catalog
+    circuit = circuit or CircuitView()
     return BackendView(
         id=info.id,
         name=info.name,
@@ -383,12 +406,18 @@ def backend_view(
         capabilities=list(info.capabilities),
         tags=list(info.tags),
         max_concurrent_jobs=info.max_concurrent_jobs,
+        origin=info.origin,
         online=status.online,
         last_error=status.last_error,
         latency_ms=status.latency_ms,
         last_seen=status.last_seen,
         queue_depth=status.queue_depth,
+        foreign_prompts=max(0, status.queue_depth - prompts),
         running_jobs=list(running_jobs),
+        running_job_id=running_jobs[0] if running_jobs else None,
+        circuit=circuit.state,
+        circuit_until=circuit.until,
+        circuit_reason=circuit.reason,
         comfy_version=status.version,
         gpu_name=status.gpu_name,
         vram_total=status.vram_total_bytes,
@@ -399,6 +428,8 @@ def backend_view(
         models={folder: list(names) for folder, names in catalog.models.items()} if catalog else {},
         samplers=list(catalog.samplers) if catalog else [],
         schedulers=list(catalog.schedulers) if catalog else [],
+        features=sorted(status.features),
+        catalog_read_at=catalog.read_at if catalog else None,
     )
 
 

@@ -77,6 +77,11 @@ class ClientFeed:
         self._stale = True
         self._wake.set()
 
+    def add(self, kind: str, key: str) -> None:
+        """Say that something changed which is no event of the bus."""
+        self._batch.setdefault(kind, {})[key] = {}
+        self._wake.set()
+
     def _fold_all(self, events: Sequence[Event]) -> None:
         for event in events:
             try:

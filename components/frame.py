@@ -85,6 +85,8 @@ class Frame:
         for path, name, symbol in (
             ("/", tr("Dashboard"), "dash"),
             ("/canvas", tr("Canvas"), "image"),
+            ("/diagnostics", tr("Diagnostics"), "pulse"),
+            ("/settings", tr("Settings"), "gear"),
         ):
             link = ui.element("a").props(f"href={path} title={_quoted(name)}")
             link.props(f"data-testid={testid}-{symbol}")
@@ -96,7 +98,14 @@ class Frame:
 
     def _mark(self, path: str) -> None:
         place = path.partition("?")[0].lstrip("/").partition("/")[0]
-        page = {"": "/", "jobs": "/", "canvas": "/canvas"}.get(place)
+        page = {
+            "": "/",
+            "jobs": "/",
+            "canvas": "/canvas",
+            "settings": "/settings",
+            "ledger": "/settings",  # where the way to it is
+            "diagnostics": "/diagnostics",
+        }.get(place)
         for target, link in self._links:
             if target == page:
                 link.props('aria-current="page"')

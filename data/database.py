@@ -8,24 +8,27 @@ deferred transaction that reads and then writes fails with SQLITE_BUSY whatever 
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from app.errors import StorageError
 from app.said import Said
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _BUSY_TIMEOUT_MS = 5000
 _READERS = 4
@@ -34,8 +37,11 @@ _READERS = 4
 class Database:
     """Hands out the writer and the readers; open it with `open_database`."""
 
-    def __init__(self, path: Path, *, writer: AsyncConnection, readers: AsyncEngine) -> None:
+    def __init__(
+        self, path: Path, *, writer: AsyncConnection, readers: AsyncEngine, steps: "_Thread"
+    ) -> None:
         self.path = path
+        self._steps = steps
         self._writer = writer
         self._readers = readers
         self._lock = asyncio.Lock()
@@ -51,6 +57,22 @@ class Database:
             try:
                 async with self._writer.begin():
                     yield self._writer
+            except DBAPIError as exc:
+                raise _storage_error(self.path, exc) from exc
+
+    async def transact(self, work: Callable[[Connection], T], *, synced: bool = True) -> T:
+        """What `work` returns, done in one transaction and one hop to a thread.
+
+        For what is written often: a statement over `write` costs several hops each. Unless
+        `synced`, a power cut may undo it, with what was written after it and not synced either.
+
+        Raises:
+            StorageError: the database is locked by another process, full or read-only.
+            Whatever `work` raises; then nothing was written.
+        """
+        async with self._lock:
+            try:
+                return await self._steps.run(work, synced=synced)
             except DBAPIError as exc:
                 raise _storage_error(self.path, exc) from exc
 
@@ -80,6 +102,45 @@ class Database:
             )
 
 
+class _Thread:
+    """A second connection for writing, in a thread of its own; the lock keeps the two apart."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
+        self._synced = True  # as connections are opened
+
+    async def run(self, work: Callable[[Connection], T], *, synced: bool) -> T:
+        """Do it there; a caller that is cancelled waits for the end of what has begun."""
+        done = asyncio.get_running_loop().run_in_executor(
+            self._executor, self._transaction, work, synced
+        )
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._executor.submit(self._engine.dispose).result()
+        self._executor.shutdown()
+
+    def _transaction(self, work: Callable[[Connection], T], synced: bool) -> T:
+        if synced is not self._synced:
+            self._sync(synced)
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _sync(self, synced: bool) -> None:
+        raw = self._engine.raw_connection()
+        try:
+            raw.cursor().execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+        finally:
+            raw.close()
+        self._synced = synced
+
+
 @asynccontextmanager
 async def open_database(path: Path) -> AsyncGenerator[Database]:
     """The database at the newest schema; a copy of an older one is kept beside it.
@@ -93,10 +154,14 @@ async def open_database(path: Path) -> AsyncGenerator[Database]:
         raise _storage_error(path, exc) from exc
     writer_engine = _engine(path, begin="BEGIN IMMEDIATE", pool_size=1)
     readers = _engine(path, begin="BEGIN", pool_size=_READERS, pragmas=["query_only=ON"])
+    thread_engine = create_engine(f"sqlite:///{path}", poolclass=StaticPool)
+    _configure(thread_engine, begin="BEGIN IMMEDIATE", pragmas=[])
+    steps = _Thread(thread_engine)
     try:
         async with writer_engine.connect() as writer:
-            yield Database(path, writer=writer, readers=readers)
+            yield Database(path, writer=writer, readers=readers, steps=steps)
     finally:
+        steps.close()
         await readers.dispose()
         await writer_engine.dispose()
 

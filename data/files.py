@@ -1,6 +1,6 @@
 """The outputs folder: files that are there whole or not at all, and their thumbnails.
 
-A picture is written beside its final name, fsynced, looked at, renamed, and its folder fsynced;
+A file is written beside its final name, fsynced, looked at, renamed, and its folder fsynced;
 whoever finds a file under its final name may trust it.
 """
 
@@ -10,22 +10,18 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import BinaryIO
-
-from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
 
 from app.errors import BadOutputError, StorageError
 from app.ports import StoredFile
 from app.said import Said
+from data.media import MAX_BYTES, THUMBNAIL_SIDE, is_ours, kind_of, look_at
 
-THUMBNAIL_SIDE = 384  # pixels of the longer side
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
-_MAX_PIXELS = 16_384 * 16_384  # the largest picture one may ask for
-Pillow.MAX_IMAGE_PIXELS = _MAX_PIXELS  # its own limit is lower, and would refuse such a picture
+__all__ = ["THUMBNAIL_SIDE", "PictureFiles", "storage_error"]
+
 _WORKERS = 2  # decoding saturates a core; more would starve the event loop's machine
 _TEMP = ".part"
 
@@ -39,30 +35,30 @@ class PictureFiles:
         self._decoding = asyncio.Semaphore(_WORKERS)
 
     async def save(self, name: PurePosixPath, chunks: AsyncIterator[bytes]) -> StoredFile:
-        """Write a picture that arrives in pieces; nothing remains of it unless all went well."""
+        """Write a file that arrives in pieces; nothing remains of it unless all went well."""
         target = self.path(name)
-        temp = target.with_name(f".{target.name}{_TEMP}")
-        with _as_storage_error(target):
-            stream = await asyncio.to_thread(_open_for_writing, temp)
+        part = _Part(target.with_name(f".{target.name}{_TEMP}"))
         try:
             digest = hashlib.sha256()
+            left = MAX_BYTES[kind_of(name)]
             with _as_storage_error(target):
+                await asyncio.to_thread(part.open)
                 async for chunk in chunks:
+                    left -= len(chunk)
+                    if left < 0:
+                        raise BadOutputError(Said("The file {name} is too large.", name=name.name))
                     digest.update(chunk)
-                    await asyncio.to_thread(stream.write, chunk)
-                await asyncio.to_thread(_sync_and_close, stream)
-                stored = await self._look(temp, name, sha256=digest.hexdigest())
-                await asyncio.to_thread(_rename, temp, target)
+                    await asyncio.to_thread(part.write, chunk)
+                await asyncio.to_thread(part.sync_and_close)
+                stored = await self._look(part.path, name, sha256=digest.hexdigest())
+                await asyncio.to_thread(_rename, part.path, target)
             return stored
         finally:
-            # Also when cancelled: half a file must never stay, and unlink is quick.
-            with suppress(OSError):  # a full disk refuses what is left in the buffer once more
-                stream.close()
-            temp.unlink(missing_ok=True)
+            part.remove()  # also when cancelled: half a file must never stay
 
     async def strays(self) -> list[PurePosixPath]:
-        """Every finished picture file, oldest first."""
-        return await asyncio.to_thread(_finished_pictures, self._outputs)
+        """Every finished file of a kind that belongs into the gallery, oldest first."""
+        return await asyncio.to_thread(_finished_files, self._outputs)
 
     async def discard_halves(self, *, before: datetime) -> None:
         """Remove what a killed process left half-written."""
@@ -94,10 +90,12 @@ class PictureFiles:
     async def remake_thumbnail(self, file: PurePosixPath, sha256: str) -> Path:
         """Make a missing thumbnail again."""
         source, target = self.path(file), self.thumbnail(sha256)
+        if kind_of(file) not in ("image", "video"):
+            raise StorageError(Said("There is nothing to see in {path}.", path=source))
         with _as_storage_error(source):
             try:
                 async with self._decoding:
-                    await asyncio.to_thread(_examine, source, target)
+                    await asyncio.to_thread(look_at, source, name=file, thumbnail=target)
             except BadOutputError as exc:
                 message = Said(
                     "The picture {path} cannot be read: {cause}", path=source, cause=exc.message
@@ -107,7 +105,8 @@ class PictureFiles:
 
     async def _look(self, path: Path, name: PurePosixPath, *, sha256: str) -> StoredFile:
         async with self._decoding:
-            seen = await asyncio.to_thread(_examine, path, self.thumbnail(sha256))
+            thumbnail = self.thumbnail(sha256)
+            seen = await asyncio.to_thread(look_at, path, name=name, thumbnail=thumbnail)
         return StoredFile(
             file=name,
             mime=seen.mime,
@@ -115,61 +114,10 @@ class PictureFiles:
             size_bytes=seen.size_bytes,
             width=seen.width,
             height=seen.height,
+            kind=seen.kind,
+            duration_s=seen.duration_s,
             metadata=seen.metadata,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    mime: str
-    size_bytes: int
-    width: int
-    height: int
-    metadata: dict[str, str]
-
-
-def _examine(path: Path, thumbnail: Path) -> _Seen:
-    """Decode the whole picture, so that a truncated one is found now, and make its thumbnail."""
-    try:
-        with Pillow.open(path) as picture:
-            if picture.width * picture.height > _MAX_PIXELS:
-                raise BadOutputError(
-                    Said("{w} × {h} pixels are too many.", w=picture.width, h=picture.height)
-                )
-            metadata = {str(k): v for k, v in picture.info.items() if isinstance(v, str)}
-            mime = Pillow.MIME.get(picture.format or "", "application/octet-stream")
-            width, height = picture.size
-            picture.load()
-            _write_thumbnail(picture, thumbnail)
-    except (UnidentifiedImageError, SyntaxError, ValueError, Pillow.DecompressionBombError) as exc:
-        raise BadOutputError(Said("The file is not a picture that can be read.")) from exc
-    except OSError as exc:
-        if exc.errno is not None:  # the disk, not the picture
-            raise
-        raise BadOutputError(Said("The picture is truncated or damaged.")) from exc
-    return _Seen(
-        mime=mime,
-        size_bytes=path.stat().st_size,
-        width=width,
-        height=height,
-        metadata=metadata,
-    )
-
-
-def _write_thumbnail(picture: Pillow.Image, target: Path) -> None:
-    if target.exists():
-        return
-    small = ImageOps.exif_transpose(picture)
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Pillow.Resampling.BICUBIC, reducing_gap=2.0)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temp = target.with_name(f".{target.name}.{os.getpid()}{_TEMP}")
-    try:
-        small.convert("RGBA" if "A" in small.getbands() else "RGB").save(
-            temp, "WEBP", quality=78, method=2
-        )
-        temp.replace(target)
-    finally:
-        temp.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -203,15 +151,46 @@ def storage_error(path: Path, exc: OSError) -> StorageError:
             return StorageError(Said("{path} cannot be used: {cause}.", path=path, cause=cause))
 
 
-def _open_for_writing(temp: Path) -> BinaryIO:
-    temp.parent.mkdir(parents=True, exist_ok=True)
-    return temp.open("wb")
+class _Part:
+    """A file on its way; written in threads, which go on when whoever waits for them does not."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        self._stream: BinaryIO | None = None
+        self._unwanted = False
 
-def _sync_and_close(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
-    stream.close()
+    def open(self) -> None:
+        """Begin, unless it was removed meanwhile."""
+        with self._lock:
+            if not self._unwanted:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._stream = self.path.open("wb")
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        with self._lock:
+            if self._stream is not None:
+                self._stream.write(chunk)
+
+    def sync_and_close(self) -> None:
+        """See to it that the bytes are on the disk."""
+        with self._lock:
+            if self._stream is not None:
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
+                self._stream.close()
+
+    def remove(self) -> None:
+        """Close and unlink it, which is quick; nothing happens if it was renamed."""
+        with self._lock:
+            self._unwanted = True
+            if self._stream is None:
+                return
+            with suppress(OSError):  # a full disk refuses what is left in the buffer once more
+                self._stream.close()
+            self._stream = None
+            self.path.unlink(missing_ok=True)
 
 
 def _rename(temp: Path, target: Path) -> None:
@@ -235,13 +214,13 @@ def _remove_halves(root: Path, before: float) -> None:
             path.unlink(missing_ok=True)
 
 
-def _finished_pictures(root: Path) -> list[PurePosixPath]:
+def _finished_files(root: Path) -> list[PurePosixPath]:
     found: list[tuple[float, PurePosixPath]] = []
     for folder, folders, names in os.walk(root):
         folders[:] = [each for each in folders if not each.startswith(".")]
         for name in names:
             path = Path(folder, name)
-            if name.startswith(".") or path.suffix.lower() not in _PICTURES or path.is_symlink():
+            if name.startswith(".") or not is_ours(PurePosixPath(name)) or path.is_symlink():
                 continue
             modified = path.stat().st_mtime
             found.append((modified, PurePosixPath(path.relative_to(root).as_posix())))

@@ -14,7 +14,8 @@ from app.models import Image
 from app.ports import Clock, ImageFilter, Outline, Page
 from data import rows
 from data.database import Database
-from data.jobs import image_event, log_all
+from data.jobs import log_all
+from data.steps import image_event
 from data.tables import image
 
 _CHUNK = 500

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     String,
-    and_,
     cast,
     delete,
     func,
@@ -19,13 +18,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.errors import AlreadySubmittedError, StaleWriteError
+from app.errors import AlreadySubmittedError
 from app.events import LoggedEvent
-from app.models import Attempt, Image, Job, JobGroup, JobState
+from app.models import Attempt, Job, JobGroup, JobState
 from app.ports import RECEIPT_LIFE, Clock, JobChange, JobFilter, Page, Receipt, Written
 from data import rows
 from data.database import Database
-from data.tables import attempt, event, image, job, job_group, setting
+from data.steps import job_event, write_step
+from data.tables import attempt, event, job, job_group, setting
 from data.tables import receipt as receipts
 
 _TERMINAL = [state.value for state in JobState if state.is_terminal]
@@ -49,7 +49,7 @@ class SqlJobStore:
     ) -> list[LoggedEvent]:
         """Insert new jobs and the group they are, all or none, each with its event."""
         at = self._clock.now()
-        new_events = [_job_event(each, at=at, note=note) for each in jobs]
+        new_events = [job_event(each, at=at, note=note) for each in jobs]
         async with self._database.write() as connection:
             if receipt is not None:
                 await _keep_receipt(connection, receipt, jobs, at)
@@ -61,18 +61,9 @@ class SqlJobStore:
     async def apply(self, change: JobChange) -> Written:
         """Write one step, fenced by the version before it."""
         at = self._clock.now()
-        async with self._database.write() as connection:
-            await _update_fenced(connection, change.job)
-            if change.attempt is not None:
-                await _put_attempt(connection, change.attempt)
-            images = await _insert_images(connection, change.images)
-            # The job last: that is the order in which they are told, and replayed.
-            new_events = [
-                *(image_event(each, "image.created", at=at) for each in images),
-                _job_event(change.job, at=at, note=change.note, type_=change.event),
-            ]
-            logged = await log_all(connection, new_events)
-        return Written(logged=logged[-1], images=tuple(images), image_events=tuple(logged[:-1]))
+        return await self._database.transact(
+            lambda connection: write_step(connection, change, at), synced=not change.hint
+        )
 
     async def remove(self, job_ids: Sequence[UUID]) -> list[LoggedEvent]:
         """Take those of the jobs that are finished off the list; their images stay."""
@@ -92,7 +83,7 @@ class SqlJobStore:
         removed = job.c.removed_at.is_not(None)
         async with self._database.write() as connection:
             back = await _set_removed(connection, job_ids, removed, at=None)
-            events = [_job_event(each, at=at, note="", type_="job.restored") for each in back]
+            events = [job_event(each, at=at, note="", type_="job.restored") for each in back]
             return list(zip(back, await log_all(connection, events), strict=True))
 
     async def forget_removed(self, *, before: datetime) -> int:
@@ -130,6 +121,34 @@ class SqlJobStore:
             items=tuple(rows.job_value(row) for row in found),
             next_cursor=found[-1]["key"] if more else None,
         )
+
+    async def group(self, group_id: UUID) -> JobGroup | None:
+        """The group, if it is there."""
+        statement = select(job_group).where(job_group.c.id == group_id)
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).mappings().first()
+        return None if found is None else rows.group_value(found)
+
+    async def groups(self, *, limit: int, before: UUID | None = None) -> list[JobGroup]:
+        """Groups newest first: the ids sort by creation."""
+        statement = select(job_group).order_by(job_group.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(job_group.c.id < before)
+        async with self._database.read() as connection:
+            found = (await connection.execute(statement)).mappings().all()
+        return [rows.group_value(row) for row in found]
+
+    async def of_groups(self, group_ids: Sequence[UUID]) -> dict[UUID, list[Job]]:
+        """The jobs of each group in the order they were made, also those off the list."""
+        jobs: dict[UUID, list[Job]] = {}
+        for chunk in _chunks(group_ids):
+            found = await self._jobs(
+                select(job).where(job.c.group_id.in_(chunk)).order_by(job.c.key)
+            )
+            for each in found:
+                if each.group_id is not None:
+                    jobs.setdefault(each.group_id, []).append(each)
+        return jobs
 
     async def finished_ids(self) -> list[UUID]:
         """The ids of all finished jobs, newest first."""
@@ -224,12 +243,6 @@ class SqlJobStore:
         return [rows.event_value(row) for row in found]
 
 
-def image_event(value: Image, type_: str, *, at: datetime) -> dict[str, Any]:
-    """The event row of something that happened to an image."""
-    data = {"imageId": str(value.id), "jobId": str(value.job_id) if value.job_id else None}
-    return rows.event_row(type_, str(value.id), at=at, data=data)
-
-
 async def log_all(
     connection: AsyncConnection, new_events: Sequence[dict[str, Any]]
 ) -> list[LoggedEvent]:
@@ -239,17 +252,6 @@ async def log_all(
     statement = insert(event).returning(event, sort_by_parameter_order=True)
     result = await connection.execute(statement, list(new_events))
     return [rows.event_value(row) for row in result.mappings().all()]
-
-
-def _job_event(value: Job, *, at: datetime, note: str, type_: str | None = None) -> dict[str, Any]:
-    data = {
-        "jobId": str(value.id),
-        "status": value.state.value,
-        "backend": value.request.target,
-        "backendId": value.backend_id,
-        "version": value.version,
-    }
-    return rows.event_row(type_ or f"job.{value.state}", str(value.id), at=at, note=note, data=data)
 
 
 async def _set_removed(
@@ -287,46 +289,6 @@ async def _keep_receipt(
         "at": at,
     }
     await connection.execute(insert(receipts).values(**row))
-
-
-async def _update_fenced(connection: AsyncConnection, value: Job) -> None:
-    row = rows.job_row(value)
-    statement = (
-        update(job).where(job.c.id == value.id, job.c.version == value.version - 1).values(**row)
-    )
-    if (await connection.execute(statement)).rowcount != 1:
-        raise StaleWriteError(f"Job {value.id} has changed meanwhile.", fix="Look again.")
-
-
-async def _put_attempt(connection: AsyncConnection, value: Attempt) -> None:
-    row = rows.attempt_row(value)
-    changed = await connection.execute(
-        update(attempt).where(attempt.c.id == value.id).values(**row)
-    )
-    if changed.rowcount == 0:
-        await connection.execute(insert(attempt).values(**row))
-
-
-async def _insert_images(connection: AsyncConnection, values: Sequence[Image]) -> list[Image]:
-    """Exactly once each: an output that has its row already keeps it."""
-    stored: list[Image] = []
-    for value in values:
-        same = select(image).where(
-            or_(
-                and_(
-                    image.c.attempt_id == value.attempt_id,
-                    image.c.node_id == value.node_id,
-                    image.c.index == value.index,
-                ),
-                image.c.file == str(value.file),
-            )
-        )
-        found = (await connection.execute(same)).mappings().first()
-        if found is None:
-            await connection.execute(insert(image).values(**rows.image_row(value)))
-            found = (await connection.execute(same)).mappings().one()
-        stored.append(rows.image_value(found))
-    return stored
 
 
 def _job_conditions(job_filter: JobFilter) -> list[ColumnElement[bool]]:

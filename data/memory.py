@@ -132,6 +132,19 @@ class MemoryJobStore:
             items=tuple(job for _, job in numbered), next_cursor=numbered[-1][0] if more else None
         )
 
+    async def group(self, group_id: UUID) -> JobGroup | None:
+        return self._groups.get(group_id)
+
+    async def groups(self, *, limit: int, before: UUID | None = None) -> list[JobGroup]:
+        newest = sorted(self._groups.values(), key=lambda group: group.id, reverse=True)
+        return [group for group in newest if before is None or group.id < before][:limit]
+
+    async def of_groups(self, group_ids: Sequence[UUID]) -> dict[UUID, list[Job]]:
+        known = [*self._jobs.values(), *(job for job, _ in self._removed.values())]
+        known.sort(key=lambda job: self._keys[job.id])
+        of_each = {each: [job for job in known if job.group_id == each] for each in group_ids}
+        return {group_id: jobs for group_id, jobs in of_each.items() if jobs}
+
     async def finished_ids(self) -> list[UUID]:
         return [job.id for job in reversed(self._jobs.values()) if job.state.is_terminal]
 

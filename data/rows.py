@@ -112,7 +112,10 @@ def _terms_value(value: Mapping[str, Any]) -> JobTerms:
 
 def group_row(group: JobGroup) -> dict[str, Any]:
     """A group of jobs as a row."""
-    return {**asdict(group), "seed_strategy": group.seed_strategy.value}
+    # As text: SQLite makes a floating point number of a large one.
+    base_seed = None if group.base_seed is None else str(group.base_seed)
+    strategy = group.seed_strategy.value
+    return {**asdict(group), "seed_strategy": strategy, "base_seed": base_seed}
 
 
 def group_value(row: RowMapping) -> JobGroup:
@@ -122,7 +125,7 @@ def group_value(row: RowMapping) -> JobGroup:
         preset=row["preset"],
         total=row["total"],
         seed_strategy=SeedStrategy(row["seed_strategy"]),
-        base_seed=row["base_seed"],
+        base_seed=None if row["base_seed"] is None else int(row["base_seed"]),
         timeout_s=row["timeout_s"],
         webhook=row["webhook"],
         metadata=row["metadata"],

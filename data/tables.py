@@ -274,6 +274,8 @@ charge = Table(
     Column("state", String(12), nullable=False, index=True),  # reserved, spent, released, uncertain
     Column("micro_usd", BigInteger, nullable=False),  # the estimate, then what it really cost
     Column("task_id", String(200), nullable=True),
+    # Written with the price, before the attempt has it: a crash between them loses nothing.
+    Column("handle", JSON(none_as_null=True), nullable=True),
     Column("note", Text, nullable=False, server_default=""),
     Column("created_at", UtcDateTime, nullable=False, index=True),
     Column("settled_at", UtcDateTime, nullable=True),

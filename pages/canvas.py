@@ -6,7 +6,7 @@ from uuid import UUID
 
 from nicegui import ui
 
-from app.errors import InvalidRequestError, OrchestratorError, StorageError
+from app.errors import InvalidRequestError, NotFoundError, OrchestratorError, StorageError
 from app.events import Event, ImageAdded, ImageDeleted, ImageRestored
 from app.gallery import GalleryService
 from app.ports import ImageFilter
@@ -14,7 +14,8 @@ from app.services import Services
 from components import notify
 from components.feed import Batch, ClientFeed
 from components.generation_form.choices import backend_names
-from components.i18n import tr, trn
+from components.generation_form.words import preset_words
+from components.i18n import say, tr, trn
 from components.image_grid import ImageGrid, Removal
 from components.scope import Scope
 
@@ -24,7 +25,7 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("/", "Search"),
     ("← ↑ → ↓", "Move between images"),
     ("↵", "Open the image"),
-    ("Space", "Select the image"),
+    ("Space", "Select the image, or play the video"),
     ("Shift", "Select a range, with arrows or a click"),
     ("Ctrl A", "Select all that match"),
     ("Esc", "Close, or clear the selection"),
@@ -52,8 +53,10 @@ def canvas(services: Services, image_id: str | None = None) -> None:
     with Scope() as scope:
         names = backend_names(services.fleet)
         grid = ImageGrid(
-            backends=[{"id": info.id, "name": names[info.id]} for info in services.fleet.infos()]
+            backends=[{"id": info.id, "name": names[info.id]} for info in services.fleet.infos()],
+            presets=preset_words(services.presets),
         )
+    grid.on_about(lambda job_id: _tell_about(services, grid, job_id))
     grid.on_remove(lambda removal: _remove(services, grid, removal))
     grid.on_failed(lambda reason: notify.show_error(StorageError(reason)))
     feed = ClientFeed(
@@ -75,6 +78,15 @@ def fold(event: Event, batch: Batch) -> None:
             batch.setdefault("images", {})[str(image.id)] = False
         case _:
             pass
+
+
+async def _tell_about(services: Services, grid: ImageGrid, job_id: UUID) -> None:
+    try:
+        job = await services.jobs.get(job_id)
+    except NotFoundError:
+        grid.send_about(job_id, [])  # long gone; its pictures stay
+    else:
+        grid.send_about(job_id, [say(each) for each in job.notices])
 
 
 async def _refresh(grid: ImageGrid) -> None:

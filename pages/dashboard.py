@@ -19,10 +19,12 @@ from components.live_preview import LivePreview
 from components.queue_board import QueueBoard
 from components.recent_results import RecentResults
 from components.scope import Scope
+from components.services_strip import ServicesStrip
 
 SHEET = Path(__file__).with_name("dashboard.css")
 SHORTCUTS = (
     ("Ctrl ↵", "Generate"),
+    ("Ctrl V", "Paste a picture to start from"),
     ("F", "Full screen"),
     ("↑ ↓", "Move between jobs"),
     ("Alt ↑ ↓", "Move the job up or down the queue"),
@@ -30,6 +32,7 @@ SHORTCUTS = (
     ("Del", "Cancel the job, or remove a finished one"),
     ("R", "Retry the job"),
     ("L", "Show or hide the log"),
+    ("C", "Open the contact sheet of the group"),
     ("Space", "Select the job"),
     ("Shift ↑ ↓", "Select several jobs"),
     ("Ctrl A", "Select all jobs shown"),
@@ -40,11 +43,16 @@ SHORTCUTS = (
 def dashboard(
     services: Services, job_id: str | None = None, use: str | None = None, part: str = "all"
 ) -> None:
-    """The page at `/` and `/jobs/{job_id}`; `?use=<imageId>&part=…` fills the form."""
+    """The page at `/` and `/jobs/{job_id}`; `?use=<imageId>&part=…` fills the form.
+
+    `part` is what of the picture goes in: `all`, `prompt` or `seed` of its settings, or the
+    picture itself as the `image` to start from.
+    """
     ui.page_title(f"{tr('Dashboard')} – Orchestrator")
     wanted = _uuid(job_id)
     names = backend_names(services.fleet)
     with Scope(classes="o-page o-dash") as scope:
+        strip = ServicesStrip(services)
         DashTabs()
         feed = JobFeed(services, also=wanted)
         form = GenerationForm(services, on_submitted=_show_queue)
@@ -58,6 +66,7 @@ def dashboard(
 
     recent.on("use", use_clicked)
     scope.task(feed.run(), name="job feed")
+    scope.task(strip.run(), name="services feed")
     scope.task(form.run(), name="form feed")
     scope.task(recent.run(), name="recent results feed")
     if job_id is not None:
@@ -79,11 +88,14 @@ async def _check(services: Services, job_id: str) -> None:
 
 async def _use(services: Services, form: GenerationForm, image_id: str, *, part: str) -> None:
     try:
-        image = await services.gallery.get(_known(image_id, what="image"))
+        if part == "image":
+            form.use_input(await services.inputs.from_image(_known(image_id, what="image")))
+        else:
+            image = await services.gallery.get(_known(image_id, what="image"))
+            form.use(image, part=part)
     except OrchestratorError as exc:
         notify.show_error(exc)
     else:
-        form.use(image, part=part)
         ui.run_javascript("window.oDashTab?.('create'); history.replaceState(null, '', '/');")
 
 

@@ -6,17 +6,30 @@ from functools import partial
 from nicegui import ui
 
 from app.services import Services
+from components import (
+    backend_settings,
+    contact_sheet,
+    ledger_book,
+    live_preview,
+    notify,
+    queue_board,
+    recent_results,
+    services_strip,
+    theme,
+)
 from components import generation_form as form
-from components import live_preview, notify, queue_board, recent_results, theme
+from components.diagnostics import SHEETS as DIAGNOSTICS_SHEETS
 from components.frame import Frame, choose_language
 from components.image_grid import SHEETS
 from components.scope import AppPages
-from pages import canvas, dashboard
+from pages import canvas, dashboard, diagnostics, ledger, settings
 
 SHORTCUTS = (
     ("?", "Show this list"),
     ("G D", "Go to the dashboard"),
     ("G C", "Go to the canvas"),
+    ("G S", "Go to the settings"),
+    ("G I", "Go to the diagnostics"),
     ("Ctrl Z", "Undo, while the message shows"),
     ("Esc", "Close"),
 )
@@ -27,9 +40,14 @@ def build_root(services: Services) -> Callable[[], None]:
     theme.install(
         form.SHEET,
         queue_board.SHEET,
+        contact_sheet.SHEET,
         live_preview.SHEET,
         recent_results.SHEET,
         dashboard.SHEET,
+        services_strip.SHEET,
+        backend_settings.SHEET,
+        ledger_book.SHEET,
+        *DIAGNOSTICS_SHEETS,
         *SHEETS,
     )
     return partial(_root, services)
@@ -51,6 +69,9 @@ def _root(services: Services) -> None:
                 "/jobs/{job_id}": dashboard.dashboard,
                 "/canvas": canvas.canvas,
                 "/canvas/{image_id}": canvas.canvas,
+                "/diagnostics": diagnostics.diagnostics,
+                "/settings": settings.settings_page,
+                "/ledger": ledger.ledger,
             },
             data={"services": services},
         )

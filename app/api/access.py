@@ -19,7 +19,10 @@ from app.submission import Wire
 router = APIRouter(prefix="/api", tags=["access"])
 
 COOKIE = "orchestrator_session"
-_OPEN_PATHS = frozenset({"/api/health", "/api/login", "/login", "/favicon.ico"})
+_OPEN_PATHS = frozenset(
+    # The last is signed by whoever posts there, and says nothing to anybody else.
+    {"/api/health", "/api/login", "/login", "/favicon.ico", "/api/flux/webhook"}
+)
 
 
 class Login(Wire):

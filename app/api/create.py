@@ -8,8 +8,24 @@ from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from app.api import access, events, images, jobs, problems, system
+from app.api import (
+    access,
+    backends,
+    diagnostics,
+    events,
+    flux,
+    groups,
+    images,
+    inputs,
+    jobs,
+    presets,
+    problems,
+    proxy,
+    system,
+    webhooks,
+)
 from app.services import Services
+from app.version import app_version
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -19,7 +35,7 @@ def create_api(services: Services) -> FastAPI:
     # The offline variant serves the scripts of /docs itself instead of naming a foreign host.
     api = FastAPIOffline(
         title="Orchestrator",
-        version=system.app_version(),
+        version=app_version(),
         summary="Runs AI image generation on every ComfyUI machine you own, and keeps it.",
         docs_url="/docs",
         redoc_url=None,
@@ -27,7 +43,21 @@ def create_api(services: Services) -> FastAPI:
     )
     api.state.services = services
     problems.install(api)
-    for family in (jobs, images, system, events, access):
+    for family in (
+        jobs,
+        groups,
+        webhooks,
+        images,
+        system,
+        backends,
+        proxy,
+        diagnostics,
+        events,
+        flux,
+        access,
+        presets,
+        inputs,
+    ):
         api.include_router(family.router)
 
     served = list(api.router.routes)

@@ -15,6 +15,7 @@ from app.api.deps import Here
 from app.api.problems import responses
 from app.events import (
     BackendChanged,
+    ChargeChanged,
     Event,
     JobProgressed,
     JobReasonsChanged,
@@ -104,9 +105,11 @@ def _message(event: Event, wanted: _Topics, seen: int) -> ServerSentEvent | None
         case JobReasonsChanged(reasons=reasons):
             data = {str(job_id): reason for job_id, reason in reasons.items()}
             return _live("job.reasons", {"reasons": data}, wanted)
-        case BackendChanged(info=info, status=status):
+        case BackendChanged(info=info, status=status, logged=None):
             data = {"backendId": info.id, "online": status.online, "lastError": status.last_error}
             return _live("backend.changed", data, wanted)
+        case ChargeChanged(charge_id=charge_id):
+            return _live("charge.changed", {"chargeId": str(charge_id)}, wanted)
         case _ if event.logged is not None and event.logged.seq > seen:
             return _durable(event.logged) if _is_wanted(event.logged.type, wanted) else None
         case _:

@@ -6,6 +6,7 @@ WebSockets too. A foreign Host means DNS rebinding; a foreign Origin, another si
 
 import ipaddress
 import json
+import re
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -32,6 +33,9 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+_TAKES_FILES = re.compile(r"/api/(inputs$|comfy/|backends/[^/]+/comfy/)")
+_MAX_FILE_BYTES = 50 * 2**20
+
 
 class BodyTooLargeError(Exception):
     """The request's body went over the limit while it was read."""
@@ -44,6 +48,11 @@ class Guard:
         self.app = app
         self._hosts = hosts
         self._max_body_bytes = max_body_bytes
+
+    def _limit(self, scope: Scope) -> int:
+        """How many bytes a body may have: more where pictures are given."""
+        takes_files = _TAKES_FILES.match(scope["path"]) is not None
+        return max(self._max_body_bytes, _MAX_FILE_BYTES) if takes_files else self._max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let it through, or refuse it."""
@@ -74,8 +83,9 @@ class Guard:
         if guarded and headers.get("sec-fetch-site") == "cross-site":
             return 403, "Another site's page may not do this."
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._max_body_bytes:
-            return 413, f"The body is over {self._max_body_bytes} bytes."
+        limit = self._limit(scope)
+        if length.isdecimal() and int(length) > limit:
+            return 413, f"The body is over {limit} bytes."
         return None
 
     def _is_ours(self, name: str) -> bool:
@@ -84,13 +94,14 @@ class Guard:
 
     async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = 0
+        limit = self._limit(scope)
         started = too_large = False
 
         async def counted() -> Message:
             nonlocal received, too_large
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
+            if received > limit:
                 too_large = True
                 raise BodyTooLargeError
             return message
@@ -112,7 +123,7 @@ class Guard:
         with suppress(BodyTooLargeError):
             await self.app(scope, counted, noticing)
         if too_large and not started:
-            detail = f"The body is over {self._max_body_bytes} bytes."
+            detail = f"The body is over {limit} bytes."
             await _refuse(scope, receive, send, 413, detail)
 
 

@@ -1,16 +1,18 @@
 """Generate, and everything one can do with a job and the queue."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from app.api.access import client_of
 from app.api.deps import Cursor, Here, Limit
+from app.api.groups import ClientName, Key, asker_of
 from app.api.problems import responses
 from app.models import JobState
 from app.ports import JobFilter
 from app.submission import Move, Submission, Wire
+from app.submitting import Offer
 from app.views import JobView, QueueView
 
 router = APIRouter(prefix="/api", tags=["jobs"])
@@ -22,6 +24,20 @@ class Generated(Wire):
     success: bool = True
     job_id: UUID
     job_ids: list[UUID]
+
+
+class DryRun(Wire):
+    """What a paid submission would send and cost. Nothing was sent, and no job was made."""
+
+    success: bool = True
+    dry_run: bool = True
+    model: str
+    payload: dict[str, Any]
+    estimated_cost_usd: float
+    priced_on: date
+    """The date of the price list."""
+    allowed: bool
+    """Whether paid backends may be used at all (`allow_generation`); `confirmed` does the rest."""
 
 
 class JobList(Wire):
@@ -43,24 +59,43 @@ class Cancelled(Wire):
     cancelled: int
 
 
-@router.post("/generate", status_code=202, responses=responses(400, 429, 503))
+@router.post(
+    "/generate",
+    status_code=202,
+    responses={200: {"model": DryRun, "description": "A dry run"}, **responses(400, 409, 429, 503)},
+)
 async def generate(
     here: Here,
     request: Request,
+    response: Response,
     submission: Submission,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
-) -> Generated:
+    idempotency_key: Key = None,
+    x_client_name: ClientName = None,
+) -> Generated | DryRun:
     """Make a picture, or `count` of them.
 
     With an `Idempotency-Key` it is safe to repeat: the same key within 24 hours answers with the
-    first result, and makes nothing.
+    first result, and makes nothing. On a paid backend, unless `allow_generation` is set and
+    `confirmed` is true, the answer is 200 with what it would cost.
     """
-    client = client_of(request)
-    if idempotency_key is not None:
-        ids = await here.jobs.submit_once(submission, client=client, key=idempotency_key)
-    else:
-        ids = [job.id for job in await here.jobs.submit(submission, client=client)]
+    offer = here.submitting.offer(submission)
+    if offer is not None and not (offer.is_allowed and submission.confirmed):
+        response.status_code = 200
+        return dry_run(offer)
+    asker = asker_of(request, key=idempotency_key, name=x_client_name)
+    ids = await here.submitting.submit(submission, asker=asker)
     return Generated(job_id=ids[0], job_ids=ids)
+
+
+def dry_run(offer: Offer) -> DryRun:
+    """An offer for the wire."""
+    return DryRun(
+        model=offer.quote.model,
+        payload=dict(offer.quote.payload),
+        estimated_cost_usd=offer.usd,
+        priced_on=offer.quote.priced_on,
+        allowed=offer.is_allowed,
+    )
 
 
 @router.get("/jobs", responses=responses())
@@ -147,6 +182,12 @@ async def cancel(here: Here, job_id: UUID) -> JobView:
 async def retry(here: Here, job_id: UUID) -> JobView:
     """Queue a failed or cancelled job again."""
     return here.jobs.view(await here.jobs.retry(job_id))
+
+
+@router.post("/jobs/{job_id}/run-elsewhere", responses=responses(404, 409))
+async def run_elsewhere(here: Here, job_id: UUID) -> JobView:
+    """Let a waiting job go to any backend that can take it."""
+    return here.jobs.view(await here.jobs.run_elsewhere(job_id))
 
 
 @router.post("/jobs/{job_id}/move", responses=responses(400, 404, 409))

@@ -87,6 +87,7 @@ _TITLES: Mapping[int, str] = {
     500: "Internal error",
     502: "Backend unreachable",
     503: "Storage unavailable",
+    504: "No answer in time",
 }
 
 

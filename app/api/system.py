@@ -1,16 +1,14 @@
-"""Backends, and whether the app itself is well."""
+"""Whether the app itself is well."""
 
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Response
 
 from app.api.deps import Here
-from app.api.problems import responses
 from app.errors import StorageError
 from app.submission import Wire
-from app.views import BackendView
+from app.version import app_version
 
 router = APIRouter(prefix="/api", tags=["system"])
 
@@ -31,12 +29,6 @@ class Health(Wire):
     comfyui: Part
     version: str
     uptime_seconds: float
-
-
-class BackendList(Wire):
-    """Every configured backend."""
-
-    backends: list[BackendView]
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Cannot serve"}})
@@ -61,26 +53,3 @@ async def health(here: Here, response: Response) -> Health:
         version=app_version(),
         uptime_seconds=round((datetime.now(UTC) - here.started_at).total_seconds(), 1),
     )
-
-
-@router.get("/backends", responses=responses())
-async def list_backends(here: Here) -> BackendList:
-    """Every configured backend and how it is."""
-    return BackendList(backends=here.fleet.views())
-
-
-@router.get("/backends/{backend_id}", responses=responses(404))
-async def get_backend(here: Here, backend_id: str) -> BackendView:
-    """One backend and how it is."""
-    view = here.fleet.view(backend_id)
-    if view is None:
-        raise HTTPException(404, f"There is no backend '{backend_id}'.")
-    return view
-
-
-def app_version() -> str:
-    """The version installed, or "dev" from a checkout."""
-    try:
-        return version("orchestrator")
-    except PackageNotFoundError:
-        return "dev"

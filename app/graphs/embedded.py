@@ -7,6 +7,13 @@ from typing import Any, cast
 
 from app.models import GenerationRequest
 
+_LOADERS = (
+    ("CheckpointLoaderSimple", "ckpt_name"),
+    ("ImageOnlyCheckpointLoader", "ckpt_name"),
+    ("UNETLoader", "unet_name"),
+    ("UpscaleModelLoader", "model_name"),
+)
+
 
 def as_drawn(request: GenerationRequest, metadata: Mapping[str, str]) -> GenerationRequest:
     """The request with what the backend chose for it: checkpoint, sampler and scheduler.
@@ -15,11 +22,11 @@ def as_drawn(request: GenerationRequest, metadata: Mapping[str, str]) -> Generat
     another shape, the request is returned as it was.
     """
     nodes = _nodes(metadata.get("prompt", ""))
-    loader = nodes.get("CheckpointLoaderSimple", {})
+    models = [nodes[loader].get(name) for loader, name in _LOADERS if loader in nodes]
     sampler = nodes.get("KSampler", {})
     return replace(
         request,
-        checkpoint=_text(loader.get("ckpt_name"), request.checkpoint),
+        checkpoint=_text(next(iter(models), None), request.checkpoint),
         sampler=_text(sampler.get("sampler_name"), request.sampler) or request.sampler,
         scheduler=_text(sampler.get("scheduler"), request.scheduler) or request.scheduler,
     )

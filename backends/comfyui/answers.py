@@ -3,22 +3,23 @@
 Like `messages` it is tolerant: what it does not know is ignored, what is missing is None or empty.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from app.models import Catalog
 from backends.comfyui.messages import (
+    Made,
     NodeError,
-    OutputFile,
     as_dict,
     as_list,
+    made_by,
     node_error,
-    output_files,
     text_or_none,
 )
+
+MARK = "orchestrator"
+"""The key of `extra_data` that holds our own id of a prompt, whatever the server calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class NodeBrief:
     class_type: str
     title: str
     steps: int | None = None  # of a sampler
+    model: str | None = None  # the file a loader loads
 
 
 Brief = Mapping[str, NodeBrief]
@@ -40,6 +42,7 @@ class Queue:
 
     running: Mapping[str, Brief]
     pending: Mapping[str, Brief]
+    marks: Mapping[str, str] = field(default_factory=dict[str, str])  # our id → the server's
 
     def find(self, prompt_id: str) -> Brief | None:
         """The graph of the prompt, None if it is not in the queue."""
@@ -60,7 +63,7 @@ class HistoryEntry:
     """What a server remembers of a prompt that ended."""
 
     outcome: Outcome
-    files: tuple[OutputFile, ...]
+    made: tuple[Made, ...]
     error: NodeError | None
     brief: Brief
 
@@ -105,15 +108,29 @@ class PromptAnswer:
 def parse_queue(body: Any) -> Queue:
     """The answer to `GET /queue`."""
     data = as_dict(body)
+    running, pending = _queue_items(data, "queue_running"), _queue_items(data, "queue_pending")
     return Queue(
-        running=_queue_items(data.get("queue_running")),
-        pending=_queue_items(data.get("queue_pending")),
+        running={str(item[1]): brief_graph(item[2]) for item in running},
+        pending={str(item[1]): brief_graph(item[2]) for item in pending},
+        marks={mark: str(item[1]) for item in (*running, *pending) if (mark := _mark(item))},
     )
 
 
-def _queue_items(value: Any) -> dict[str, Brief]:
-    items = [as_list(item) for item in as_list(value)]
-    return {str(item[1]): brief_graph(item[2]) for item in items if len(item) >= 3}
+def _queue_items(data: Mapping[str, Any], key: str) -> list[list[Any]]:
+    items = [as_list(item) for item in as_list(data.get(key))]
+    return [item for item in items if len(item) >= 3]
+
+
+def _mark(item: list[Any]) -> str | None:
+    return text_or_none(as_dict(item[3]), MARK) if len(item) > 3 else None
+
+
+def find_marked(body: Any, *, mark: str) -> str | None:
+    """What the server calls the prompt of that mark, from the answer to `GET /history`."""
+    for prompt_id, entry in as_dict(body).items():
+        if _mark(as_list(as_dict(entry).get("prompt"))) == mark:
+            return prompt_id
+    return None
 
 
 def parse_history(body: Any, *, prompt_id: str) -> HistoryEntry | None:
@@ -132,10 +149,10 @@ def parse_history(body: Any, *, prompt_id: str) -> HistoryEntry | None:
     error = messages.get("execution_error") if outcome is Outcome.ERROR else None
     return HistoryEntry(
         outcome=outcome,
-        files=tuple(
-            file
+        made=tuple(
+            made
             for node_id, output in as_dict(entry.get("outputs")).items()
-            for file in output_files(node_id, output=as_dict(output))
+            for made in made_by(node_id, output=as_dict(output))
         ),
         error=node_error(error) if error is not None else None,
         brief=brief_graph(prompt[2]) if len(prompt) >= 3 else {},
@@ -160,12 +177,21 @@ def brief_graph(value: Any) -> Brief:
         node = as_dict(raw)
         class_type = text_or_none(node, "class_type") or "?"
         title = text_or_none(as_dict(node.get("_meta")), "title") or class_type
-        steps = as_dict(node.get("inputs")).get("steps")
+        inputs = as_dict(node.get("inputs"))
+        steps = inputs.get("steps")
         counts = isinstance(steps, int) and steps > 0 and "Sampler" in class_type
         brief[node_id] = NodeBrief(
-            class_type=class_type, title=title, steps=steps if counts else None
+            class_type=class_type,
+            title=title,
+            steps=steps if counts else None,
+            model=_model(inputs) if "Load" in class_type else None,
         )
     return brief
+
+
+def _model(inputs: Mapping[str, Any]) -> str | None:
+    names = [value for name, value in inputs.items() if "_name" in name and isinstance(value, str)]
+    return names[0] if names else None
 
 
 def parse_system_stats(body: Any) -> SystemStats:
@@ -181,35 +207,6 @@ def parse_system_stats(body: Any) -> SystemStats:
         ram_total_bytes=_int_or_none(system, "ram_total"),
         ram_free_bytes=_int_or_none(system, "ram_free"),
     )
-
-
-def parse_catalog(body: bytes) -> Catalog:
-    """The answer to `GET /object_info`, more than a megabyte: call it off the loop.
-
-    Raises:
-        ValueError: not JSON.
-    """
-    classes = as_dict(json.loads(body))
-    return Catalog(
-        node_classes=frozenset(classes),
-        models={
-            "checkpoints": _choices(classes, class_type="CheckpointLoaderSimple", name="ckpt_name")
-        },
-        samplers=_choices(classes, class_type="KSampler", name="sampler_name"),
-        schedulers=_choices(classes, class_type="KSampler", name="scheduler"),
-    )
-
-
-def _choices(classes: Mapping[str, Any], *, class_type: str, name: str) -> tuple[str, ...]:
-    inputs = as_dict(as_dict(classes.get(class_type)).get("input"))
-    spec = as_list(as_dict(inputs.get("required")).get(name))
-    if not spec:
-        return ()
-    if isinstance(spec[0], list):  # the classic form: [[choices…], options]
-        choices = as_list(spec[0])
-    else:  # the newer one: ["COMBO", {"options": […]}]
-        choices = as_list(as_dict(spec[1]).get("options")) if len(spec) > 1 else []
-    return tuple(choice for choice in choices if isinstance(choice, str))
 
 
 def parse_prompt_answer(body: Any) -> PromptAnswer:

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,11 +16,13 @@ from app.config import Timeouts
 from app.errors import BackendError, BackendUnreachableError
 from app.models import Attempt, BackendInfo, BackendStatus, Catalog, GenerationRequest
 from app.ports import Clock
-from backends.comfyui import failures
+from app.presets import Presets
+from backends.comfyui import discovery, failures
 from backends.comfyui.answers import SystemStats
-from backends.comfyui.client import ComfyClient
+from backends.comfyui.catalog import same_content
+from backends.comfyui.client import ComfyClient, OnCall
 from backends.comfyui.inbox import Inbox
-from backends.comfyui.messages import Message, QueueCounted, RunClosed, RunMessage, TextReceived
+from backends.comfyui.messages import Message, QueueCounted, RunClosed, RunMessage
 from backends.comfyui.run import ComfyRun
 from backends.comfyui.socket import ComfySocket, open_socket
 
@@ -28,6 +31,17 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.1
 _CATALOG_AGE_S = 300.0  # models are added while a server runs
 _MISSES = 2  # unanswered heartbeats until it counts as gone
+_UNCLAIMED = 4  # prompts of unknown id whose messages are kept while one is being sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """What one look at the server found."""
+
+    stats: SystemStats
+    latency_ms: float
+    features: frozenset[str]
+    catalog: Catalog
 
 
 class ComfyBackend:
@@ -39,14 +53,22 @@ class ComfyBackend:
         *,
         timeouts: Timeouts,
         clock: Clock,
+        presets: Presets,
+        inputs: Callable[[str], Path] | None = None,
+        catalog: Catalog | None = None,
         client_id: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
+        """`inputs` tells where an input picture lies; `catalog` is the one kept from last time."""
         self._info = info
         self._timeouts = timeouts
         self._clock = clock
-        self._client = ComfyClient(info, timeouts=timeouts, transport=transport)
-        self._status = BackendStatus()
+        self._presets = presets
+        self._inputs = inputs
+        self._client = ComfyClient(info, timeouts=timeouts, transport=transport, on_call=on_call)
+        self._status = BackendStatus(catalog=catalog)
+        self._serving = False
         self._on_change: Callable[[BackendStatus], None] | None = None
         # One id for all connections: a prompt belongs to the id it was sent with, so after a
         # reconnect the server goes on telling us about it. Servers forget the newer of two
@@ -62,6 +84,8 @@ class ComfyBackend:
         self._reported_away = False
         self._catalog_at = 0.0
         self._inboxes: dict[str, Inbox] = {}
+        self._sending = 0
+        self._unclaimed: dict[str, Inbox] = {}
         self._current: str | None = None  # the prompt that executes there, anybody's
 
     @property
@@ -82,9 +106,21 @@ class ComfyBackend:
         """The number of the socket that is open now, None while there is none."""
         return self._connection
 
+    @property
+    def features(self) -> frozenset[str]:
+        """What the server can, see `discovery`."""
+        return self._status.features
+
+    def learn(self, feature: str, *, has: bool) -> None:
+        """Remember whether the server can that."""
+        known = self._status.features
+        self._update(features=known | {feature} if has else known - {feature})
+
     async def catalog(self) -> Catalog:
         """What the server can do, asked for if it is not known yet."""
-        return self._status.catalog or await self._client.catalog()
+        if self._status.catalog is None:
+            self._update(catalog=await self._read_catalog())
+        return self._status.catalog or await self._read_catalog()
 
     def doubt_catalog(self) -> None:
         """Have the catalog read again with the next heartbeat."""
@@ -106,12 +142,16 @@ class ComfyBackend:
         await self._client.interrupt_all()
 
     async def check(self) -> BackendStatus:
-        stats, latency_ms = await self._client.system_stats()
-        self._note_stats(stats, latency_ms=latency_ms, catalog=await self._read_catalog())
+        try:
+            self._note(await self._look())
+        finally:
+            if not self._serving:  # nobody else would close them
+                await self._client.aclose()
         return self._status
 
     async def serve(self, on_change: Callable[[BackendStatus], None]) -> None:
         self._on_change = on_change
+        self._serving = True
         try:
             while True:
                 try:
@@ -123,34 +163,55 @@ class ComfyBackend:
                     self._session_ended(_first(group))
                 await asyncio.sleep(self._pause_s())
         finally:
+            self._serving = False
             await self._client.aclose()
 
     @asynccontextmanager
     async def open(self, attempt: Attempt, request: GenerationRequest) -> AsyncGenerator[ComfyRun]:
-        prompt_id = str(attempt.id)
-        inbox = self._inboxes[prompt_id] = Inbox()
+        inbox = self._inboxes[str(attempt.id)] = Inbox()
+        known = (attempt.handle or {}).get("promptId")
+        if isinstance(known, str):
+            self._inboxes[known] = inbox
         try:
             yield ComfyRun(
-                attempt.id,
+                attempt,
                 request,
-                info=self._info,
                 client=self._client,
                 timeouts=self._timeouts,
                 inbox=inbox,
                 link=self,
+                presets=self._presets,
+                inputs=self._inputs,
             )
         finally:
-            if self._inboxes.get(prompt_id) is inbox:
+            for prompt_id in [key for key, each in self._inboxes.items() if each is inbox]:
                 del self._inboxes[prompt_id]
+
+    @contextmanager
+    def sending(self) -> Generator[None]:
+        """While it lasts, keep what is said of prompts whose id we may not know yet."""
+        self._sending += 1
+        try:
+            yield
+        finally:
+            self._sending -= 1
+            if not self._sending:
+                self._unclaimed.clear()
+
+    def hear_also(self, prompt_id: str, inbox: Inbox) -> None:
+        """Put what is said of that prompt into the inbox, too."""
+        self._inboxes[prompt_id] = inbox
+        early = self._unclaimed.pop(prompt_id, None)
+        for message in early.drain() if early else ():
+            inbox.put(message)
 
     async def _session(self) -> None:
         """Connect, be online, and stay so until the connection breaks or is replaced."""
         # Before the socket: while nobody reads it, a socket holds up the server for everybody.
-        stats, latency_ms = await self._client.system_stats()
-        catalog = await self._read_catalog()
+        looked = await self._look()
         opening = open_socket(self._info, client_id=self._client_id, timeouts=self._timeouts)
         async with opening as socket:
-            self._went_online(stats, latency_ms=latency_ms, catalog=catalog)
+            self._went_online(looked)
             try:
                 async with asyncio.TaskGroup() as group:
                     name = f"backend {self._info.id}"
@@ -170,16 +231,15 @@ class ComfyBackend:
         while not await self._renewal_within(self._timeouts.ping_s):
             try:
                 stats, latency_ms = await self._client.system_stats()
-                catalog = self._status.catalog
                 if asyncio.get_running_loop().time() - self._catalog_at > _CATALOG_AGE_S:
-                    catalog = await self._read_catalog()
+                    self._update(catalog=await self._read_catalog())
             except BackendUnreachableError:
                 misses += 1
                 if misses == _MISSES:
                     raise
             else:
                 misses = 0
-                self._note_stats(stats, latency_ms=latency_ms, catalog=catalog)
+                self._note_stats(stats, latency_ms=latency_ms)
         log.warning("Backend '%s': the socket is deaf, connecting anew", self._info.id)
         self._client_id = uuid4().hex
         await socket.close()
@@ -192,38 +252,50 @@ class ComfyBackend:
             return False
         return True
 
+    async def _look(self) -> _Looked:
+        """The machine, its features and its catalog, read now."""
+        stats, latency_ms = await self._client.system_stats()
+        features = await discovery.probe(self._client)
+        catalog = await self._read_catalog()
+        return _Looked(stats=stats, latency_ms=latency_ms, features=features, catalog=catalog)
+
     async def _read_catalog(self) -> Catalog:
-        catalog = await self._client.catalog()
+        catalog = await discovery.read_catalog(self._client, clock=self._clock)
         self._catalog_at = asyncio.get_running_loop().time()
-        return catalog
+        kept = self._status.catalog
+        # What was worked out for a catalog is kept with the very object.
+        return kept if kept is not None and same_content(kept, catalog) else catalog
 
     def _route(self, message: Message) -> None:
-        match message:
-            case QueueCounted(remaining=remaining):
-                self._update(queue_depth=remaining)
-            case TextReceived(node_id=node_id, text=text):
-                log.debug("Backend '%s': node %s says %s", self._info.id, node_id, text)
-            case _:
-                self._route_to_run(message)
+        if isinstance(message, QueueCounted):
+            self._update(queue_depth=message.remaining)
+        else:
+            self._route_to_run(message)
 
     def _route_to_run(self, message: RunMessage) -> None:
         # A server executes one prompt at a time, so what names none is about the current one.
         prompt_id = message.prompt_id or self._current
         self._current = None if isinstance(message, RunClosed) else prompt_id
-        inbox = self._inboxes.get(prompt_id or "")
+        if prompt_id is None:
+            return
+        inbox = self._inboxes.get(prompt_id)
+        if inbox is None and self._sending and len(self._unclaimed) < _UNCLAIMED:
+            inbox = self._unclaimed.setdefault(prompt_id, Inbox())
         if inbox is not None:
             inbox.put(message)
 
-    def _went_online(self, stats: SystemStats, *, latency_ms: float, catalog: Catalog) -> None:
+    def _went_online(self, looked: _Looked) -> None:
         self._connections += 1
         self._connection = self._connections
         self._renewal.clear()
         self._failures = 0
-        self._current = next(iter(self._inboxes)) if len(self._inboxes) == 1 else None
+        runs = list({id(inbox): key for key, inbox in self._inboxes.items()}.values())
+        self._current = runs[0] if len(runs) == 1 else None
         if not self._status.online:
             self._reported_away = False
-            log.info("%s is online (ComfyUI %s)", failures.label(self._info), stats.version)
-        self._note_stats(stats, latency_ms=latency_ms, catalog=catalog)
+            version = looked.stats.version
+            log.info("%s is online (ComfyUI %s)", failures.label(self._info), version)
+        self._note(looked)
         self._nudge_all()
 
     def _session_ended(self, exc: BaseException) -> None:
@@ -244,9 +316,14 @@ class ComfyBackend:
         longest = min(_FIRST_PAUSE_S * 2 ** min(self._failures, 16), self._timeouts.reconnect_max_s)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - not to come back all at once
 
-    def _note_stats(
-        self, stats: SystemStats, *, latency_ms: float, catalog: Catalog | None
-    ) -> None:
+    def _note(self, looked: _Looked) -> None:
+        kept = self._status.features & {discovery.PROMPT_ID}  # not found out by asking
+        self._status = replace(
+            self._status, features=looked.features | kept, catalog=looked.catalog
+        )
+        self._note_stats(looked.stats, latency_ms=looked.latency_ms)
+
+    def _note_stats(self, stats: SystemStats, *, latency_ms: float) -> None:
         self._update(
             online=True,
             last_error=None,
@@ -258,7 +335,6 @@ class ComfyBackend:
             vram_free_bytes=stats.vram_free_bytes,
             ram_total_bytes=stats.ram_total_bytes,
             ram_free_bytes=stats.ram_free_bytes,
-            catalog=catalog,
         )
 
     def _update(self, **changes: Any) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -14,11 +14,9 @@ import httpx
 from app.config import Timeouts
 from app.errors import (
     BackendUnreachableError,
-    BadOutputError,
     NotSentError,
     PromptRejectedError,
 )
-from app.graphs.text_to_image import Graph
 from app.models import BackendInfo, Catalog
 from app.said import Said
 from backends.comfyui import failures
@@ -26,19 +24,21 @@ from backends.comfyui.answers import (
     HistoryEntry,
     Queue,
     SystemStats,
-    parse_catalog,
+    find_marked,
     parse_history,
     parse_prompt_answer,
     parse_queue,
     parse_system_stats,
 )
-from backends.comfyui.messages import OutputFile
+from backends.comfyui.catalog import parse_catalog
+from backends.comfyui.messages import as_dict, text_or_none
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 64 * 1024
-_PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+_SCANNED = 64  # entries of the history that are searched for a prompt whose id is not known
+
+OnCall = Callable[[str, int], None]
+"""Told of each request: its endpoint and the status of the answer, 0 for none."""
 
 
 class ComfyClient:
@@ -50,10 +50,12 @@ class ComfyClient:
         *,
         timeouts: Timeouts,
         transport: httpx.AsyncBaseTransport | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
         self._info = info
         self._timeouts = timeouts
         self._transport = transport
+        self._on_call = on_call
         self._http: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -65,12 +67,12 @@ class ComfyClient:
     async def system_stats(self) -> tuple[SystemStats, float]:
         """The machine, and how many milliseconds it took to answer."""
         started = time.perf_counter()
-        body = await self._json("GET", "/system_stats")
+        body = await self.json("/system_stats")
         return parse_system_stats(body), (time.perf_counter() - started) * 1000
 
     async def catalog(self) -> Catalog:
-        """What the server can do."""
-        response = await self._request("GET", "/object_info")
+        """What it can do, as far as its node classes tell."""
+        response = await self.request("GET", "/object_info")
         try:
             return await asyncio.to_thread(parse_catalog, response.content)
         except ValueError as exc:
@@ -78,17 +80,35 @@ class ComfyClient:
 
     async def queue(self) -> Queue:
         """The prompts it has, running and waiting."""
-        return parse_queue(await self._json("GET", "/queue"))
+        return parse_queue(await self.json("/queue"))
 
     async def history(self, prompt_id: str) -> HistoryEntry | None:
         """How that prompt ended; None while it has not, or if the server forgot it."""
-        body = await self._json("GET", f"/history/{prompt_id}")
+        body = await self.json(f"/history/{prompt_id}")
         return parse_history(body, prompt_id=prompt_id)
 
+    async def find_ended(self, mark: str) -> str | None:
+        """What the server calls the prompt that we marked so, if it ended not long ago."""
+        return find_marked(await self.json(f"/history?max_items={_SCANNED}"), mark=mark)
+
+    async def job_status(self, prompt_id: str) -> str | None:
+        """`pending`, `in_progress`, …; None if it has none of that id, or no such route."""
+        response = await self.answer("GET", f"/api/jobs/{prompt_id}")
+        if response.status_code != HTTPStatus.OK:
+            return None
+        return text_or_none(as_dict(self._parsed(response)), "status")
+
     async def submit(
-        self, graph: Graph, *, prompt_id: str, client_id: str, extra_data: dict[str, Any]
-    ) -> None:
-        """Send a graph; returns once the server has it in its queue, complete.
+        self,
+        graph: Mapping[str, Any],
+        *,
+        prompt_id: str,
+        client_id: str,
+        extra_data: dict[str, Any],
+    ) -> str:
+        """Send a graph; once the server has it in its queue, complete: the id it goes by there.
+
+        That is `prompt_id`, unless the server invents its own.
 
         Raises:
             NotSentError: certainly not there.
@@ -104,15 +124,15 @@ class ComfyClient:
         }
         try:
             async with asyncio.timeout(self._limit_s):
-                response = await self._client().post("/prompt", json=body)
+                response = await self.http().post("/prompt", json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
             error = failures.unreachable(self._info, reason=failures.reason_of(exc))
             raise NotSentError(error.message, fix=error.fix) from exc
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
             raise failures.unreachable(self._info, reason=failures.reason_of(exc)) from exc
-        await self._check_accepted(response, prompt_id=prompt_id)
+        return await self._accepted_id(response, prompt_id=prompt_id)
 
-    async def _check_accepted(self, response: httpx.Response, *, prompt_id: str) -> None:
+    async def _accepted_id(self, response: httpx.Response, *, prompt_id: str) -> str:
         status = response.status_code
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             raise PromptRejectedError(
@@ -137,16 +157,7 @@ class ComfyClient:
             # It runs without the outputs it complains about: half a picture is none.
             await self._remove(answer.prompt_id or prompt_id)
             raise failures.rejection(self._info, answer=answer)
-        if answer.prompt_id != prompt_id:
-            if answer.prompt_id:
-                await self._remove(answer.prompt_id)
-            raise PromptRejectedError(
-                Said(
-                    "{backend} does not keep the id we give a prompt.",
-                    backend=failures.label(self._info),
-                ),
-                fix=Said("Update ComfyUI on that machine."),
-            )
+        return answer.prompt_id or prompt_id
 
     async def _remove(self, prompt_id: str) -> None:
         try:
@@ -154,121 +165,155 @@ class ComfyClient:
         except BackendUnreachableError as exc:  # what it makes is never asked for
             log.warning("Prompt %s was refused but may still run: %s", prompt_id, exc)
 
-    async def cancel(self, prompt_id: str) -> bool:
+    async def cancel(self, prompt_id: str, *, by_job: bool = False) -> bool:
         """Remove the prompt if it waits, stop it if it runs; True if it waited and is gone.
 
-        Nobody else's prompt is touched: there is no request here without an id.
+        Nobody else's prompt is touched. `by_job`: the server has the route that does it at once.
         """
         queue = await self.queue()
         waited = prompt_id in queue.pending
+        if not waited and prompt_id not in queue.running:
+            return False
+        if by_job and await self._cancel_job(prompt_id):
+            queue = await self.queue()
+            return waited and queue.find(prompt_id) is None
         if waited:
-            await self._request("POST", "/queue", json={"delete": [prompt_id]})
-            queue = await self.queue()  # it may have started before it could be deleted
-        # Only what runs is interrupted: old servers ignore the id and stop whatever runs.
+            await self.request("POST", "/queue", json={"delete": [prompt_id]})
+        queue = await self.queue()  # it may have started before it could be deleted, or ended
+        # Looked at right before: old servers ignore the id and stop whatever runs.
         if prompt_id in queue.running:
-            await self._request("POST", "/interrupt", json={"prompt_id": prompt_id})
+            await self.request("POST", "/interrupt", json={"prompt_id": prompt_id})
         return waited and queue.find(prompt_id) is None
+
+    async def _cancel_job(self, prompt_id: str) -> bool:
+        response = await self.answer("POST", f"/api/jobs/{prompt_id}/cancel")
+        return response.status_code == HTTPStatus.OK
 
     async def interrupt_all(self) -> None:
         """Stop whatever runs, of anybody."""
-        await self._request("POST", "/interrupt", json={})
+        await self.request("POST", "/interrupt", json={})
 
     async def free(self) -> None:
         """Make the server unload its models and drop its caches."""
-        await self._request("POST", "/free", json={"unload_models": True, "free_memory": True})
+        await self.request("POST", "/free", json={"unload_models": True, "free_memory": True})
 
-    async def view(self, file: OutputFile) -> AsyncGenerator[bytes]:
-        """The bytes of a file, in chunks.
+    async def json(self, path: str) -> Any:
+        """What it answers to a GET there.
 
-        Raises (while iterating):
-            BadOutputError: the server does not have it.
-            BackendUnreachableError: it did not come within `download_s`.
+        Raises:
+            BackendUnreachableError: nothing in time, or nothing that is JSON.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeouts.download_s
-        async with aclosing(self._stream(file)) as chunks:
-            while True:
-                # The limit is on the server alone: what the reader does in between is its own.
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        chunk = await anext(chunks, None)
-                except TimeoutError as exc:
-                    late = f"'{file.filename}' took more than {self._timeouts.download_s:g} s"
-                    raise failures.unreachable(self._info, reason=late) from exc
-                if chunk is None:
-                    return
-                yield chunk
+        return self._parsed(await self.request("GET", path))
 
-    async def _stream(self, file: OutputFile) -> AsyncGenerator[bytes]:
-        params = {"filename": file.filename, "type": file.type, "subfolder": file.subfolder}
+    async def request(
+        self, method: str, path: str, *, json: Any = None, files: Any = None, data: Any = None
+    ) -> httpx.Response:
+        """The answer, if it is a 200.
+
+        Raises:
+            BackendUnreachableError: none in time, or another status.
+        """
+        response = await self.answer(method, path, json=json, files=files, data=data)
+        if response.status_code != HTTPStatus.OK:
+            what = f"answered {response.status_code} to {path}"
+            raise failures.strange(self._info, what=what)
+        return response
+
+    async def answer(
+        self, method: str, path: str, *, json: Any = None, files: Any = None, data: Any = None
+    ) -> httpx.Response:
+        """The answer, whatever its status.
+
+        Raises:
+            BackendUnreachableError: none in time.
+        """
         try:
-            async with self._client().stream("GET", "/view", params=params) as response:
-                if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    what = Said("answered {status} to /view", status=response.status_code)
-                    raise failures.strange(self._info, what=what)
-                if response.status_code != HTTPStatus.OK:
-                    raise BadOutputError(
-                        Said(
-                            "{backend} does not have the file '{file}' it says it made.",
-                            backend=failures.label(self._info),
-                            file=file.filename,
-                        )
-                    )
-                async for chunk in response.aiter_bytes(CHUNK_BYTES):
-                    yield chunk
+            async with asyncio.timeout(self._limit_s):
+                return await self.http().request(method, path, json=json, files=files, data=data)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
+            raise failures.unreachable(self._info, reason=failures.reason_of(exc)) from exc
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, params: Mapping[str, str]
+    ) -> AsyncGenerator[httpx.Response]:
+        """The answer to a GET, its body still to come; the reader sees to the time limit.
+
+        Raises:
+            BackendUnreachableError: it broke, also while the body is read.
+        """
+        try:
+            async with self.http().stream("GET", path, params=params) as response:
+                yield response
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise failures.unreachable(self._info, reason=failures.reason_of(exc)) from exc
 
-    async def has_complete_png(self, file: OutputFile) -> bool:
-        """Whether the file is there and whole; one cut short by a crash is not.
-
-        Raises:
-            BackendUnreachableError: nothing is known.
-        """
-        head, tail = b"", b""
-        try:
-            async with aclosing(self.view(file)) as chunks:
-                async for chunk in chunks:
-                    head = head if len(head) >= len(_PNG_START) else head + chunk
-                    tail = (tail + chunk)[-len(_PNG_END) :]
-        except BadOutputError:
-            return False
-        return head.startswith(_PNG_START) and tail == _PNG_END
-
-    async def _json(self, method: str, path: str) -> Any:
-        response = await self._request(method, path)
+    def _parsed(self, response: httpx.Response) -> Any:
         try:
             return response.json()
         except ValueError as exc:
             raise failures.strange(self._info, what=failures.NOT_COMFY) from exc
 
-    async def _request(self, method: str, path: str, *, json: Any = None) -> httpx.Response:
-        try:
-            async with asyncio.timeout(self._limit_s):
-                response = await self._client().request(method, path, json=json)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
-            raise failures.unreachable(self._info, reason=failures.reason_of(exc)) from exc
-        if response.status_code != HTTPStatus.OK:
-            what = f"answered {response.status_code} to {path}"
-            raise failures.strange(self._info, what=what)
-        return response
+    @property
+    def info(self) -> BackendInfo:
+        """Whom it talks to."""
+        return self._info
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long it waits."""
+        return self._timeouts
 
     @property
     def _limit_s(self) -> float:
         # httpx limits each read; this also ends an answer that trickles in for ever.
         return self._timeouts.connect_s + 2 * self._timeouts.request_s
 
-    def _client(self) -> httpx.AsyncClient:
+    def http(self) -> httpx.AsyncClient:
+        """The connections themselves."""
         if self._http is None:
             limit = httpx.Timeout(self._timeouts.request_s, connect=self._timeouts.connect_s)
-            # Reading the system's certificates blocks for 0.1 s; plain HTTP needs none of them.
-            secure = self._info.url.startswith("https:")
-            # trust_env=False: a proxy of the environment must not stand between us and a
-            # machine next door.
+            transport = direct_transport(self._info.url, transport=self._transport)
             self._http = httpx.AsyncClient(
                 base_url=self._info.url,
                 timeout=limit,
+                transport=Counting(transport, on_call=self._on_call),
                 trust_env=False,
-                transport=self._transport,
-                verify=True if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             )
         return self._http
+
+
+def direct_transport(
+    url: str, *, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncBaseTransport:
+    """What carries requests to a backend: no proxy of the environment stands between."""
+    if transport is not None:
+        return transport
+    # Reading the system's certificates blocks for 0.1 s; plain HTTP needs none of them.
+    secure = url.startswith("https:")
+    verify = True if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.AsyncHTTPTransport(verify=verify, trust_env=False)
+
+
+class Counting(httpx.AsyncBaseTransport):
+    """Tells of each request that passes through, by the first part of its path."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *, on_call: OnCall | None) -> None:
+        self._inner = inner
+        self._on_call = on_call
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass it on, and tell how it went."""
+        status = 0
+        try:
+            response = await self._inner.handle_async_request(request)
+            status = response.status_code
+            return response
+        finally:
+            if self._on_call is not None:
+                path = request.url.path.removeprefix("/api")
+                self._on_call("/" + path.strip("/").partition("/")[0], status)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()

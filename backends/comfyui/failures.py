@@ -8,17 +8,18 @@ from typing import cast
 
 import httpx
 
+from app.diagnosis import NodeReport, error_of
 from app.errors import (
     BackendError,
     BackendUnreachableError,
     MissingCapabilityError,
     NodeFailedError,
-    OutOfMemoryError,
     PromptRejectedError,
 )
 from app.models import BackendInfo
 from app.said import Said
-from backends.comfyui.answers import Brief, NodeComplaint, PromptAnswer
+from backends.comfyui.answers import NodeComplaint, PromptAnswer
+from backends.comfyui.evidence import Evidence
 from backends.comfyui.messages import NodeError
 
 CLOSED = Said("it closed the connection")
@@ -154,37 +155,27 @@ def _complaint(complaint: NodeComplaint) -> str:
     return f"{where}, input '{complaint.input_name}'{value}: {message}"
 
 
-def failure(info: BackendInfo, *, error: NodeError | None, brief: Brief) -> BackendError:
-    """The error for a run that ended with one; `brief` gives the node its title."""
+def failure(error: NodeError | None, *, evidence: Evidence) -> BackendError:
+    """The error for a run that ended with one."""
+    backend = label(evidence.info)
     if error is None:
         return NodeFailedError(
-            Said("{backend} reports that the run failed, but not why.", backend=label(info)),
+            Said("{backend} reports that the run failed, but not why.", backend=backend),
             fix=Said("Read the console of that ComfyUI."),
         )
-    node = brief.get(error.node_id)
-    kind = error.node_type or (node.class_type if node else "?")
-    title = node.title if node else kind
-    where = f"'{title}' ({kind})" if title != kind else f"'{title}'"
-    lines = error.message.splitlines() or [error.exception_type or "no message"]
-    text = Said(
-        "{backend}: node {id} {where} failed: {message}",
-        backend=label(info),
-        id=error.node_id,
-        where=where,
-        message=lines[0],
-    )
-    if _is_out_of_memory(error):
-        return OutOfMemoryError(
-            text, fix=Said("Choose a smaller size, or a backend with more memory.")
+    # A node made on the way is known by the one that people see.
+    node = evidence.brief.get(error.node_id) or evidence.brief.get(error.node_id.partition(".")[0])
+    return error_of(
+        NodeReport(
+            backend=evidence.info.name,
+            exception_type=error.exception_type,
+            message=error.message,
+            node_id=error.node_id,
+            node_class=error.node_type or (node.class_type if node else ""),
+            node_title=node.title if node else "",
+            model=node.model if node else None,
+            width=evidence.request.width,
+            height=evidence.request.height,
+            vram_total_bytes=evidence.vram_total_bytes,
         )
-    return NodeFailedError(text, fix=Said("Check the inputs of that node; its console says more."))
-
-
-def _is_out_of_memory(error: NodeError) -> bool:
-    message = error.message.lower()
-    return (
-        "OutOfMemory" in error.exception_type
-        or error.exception_type == "MemoryError"
-        or "out of memory" in message
-        or "allocation on device" in message
     )

@@ -34,10 +34,17 @@ class Inbox:
         except TimeoutError:
             pass
 
-    def drain(self) -> tuple[list[RunMessage], bool]:
-        """Take out what is there, and whether a look at the backend was asked for."""
-        messages, nudged = list(self._messages), self._nudged
+    def drain(self) -> list[RunMessage]:
+        """Take out what is there."""
+        messages = list(self._messages)
         self._messages.clear()
-        self._nudged = False
-        self._wake.clear()
-        return messages, nudged
+        if not self._nudged:
+            self._wake.clear()
+        return messages
+
+    def nudged(self) -> bool:
+        """Whether a look at the backend was asked for since the last time."""
+        nudged, self._nudged = self._nudged, False
+        if not self._messages:
+            self._wake.clear()
+        return nudged

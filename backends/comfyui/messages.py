@@ -14,6 +14,7 @@ _PREVIEW = 1
 _TEXT = 3
 _PREVIEW_WITH_METADATA = 4
 _MIMES = {1: "image/jpeg", 2: "image/png"}
+_TEXT_SUFFIXES = (".txt", ".md", ".json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class QueueCounted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStartedMessage:
     """The server took the prompt from its queue."""
 
     prompt_id: str
@@ -54,6 +55,7 @@ class NodeProgress:
     value: float
     maximum: float
     finished: bool
+    activity: str | None = None  # what it does, in a word or two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +77,23 @@ class OutputFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputText:
+    """A text a node made, which is in no file there."""
+
+    node_id: str
+    text: str = field(repr=False)
+
+
+Made = OutputFile | OutputText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeExecuted:
     """A node with a result is done."""
 
     prompt_id: str
     node_id: str
-    files: tuple[OutputFile, ...]
+    made: tuple[Made, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,14 +147,15 @@ class PreviewReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextReceived:
-    """What a node says about its progress in words."""
+    """What a node says about its progress in words; the server does not say for which prompt."""
 
+    prompt_id: None = None
     node_id: str
     text: str
 
 
 RunMessage = (
-    RunStarted
+    RunStartedMessage
     | NodesCached
     | NodeStarted
     | NodesProgressed
@@ -151,8 +165,9 @@ RunMessage = (
     | RunInterruptedMessage
     | RunClosed
     | PreviewReceived
+    | TextReceived
 )
-Message = QueueCounted | TextReceived | RunMessage
+Message = QueueCounted | RunMessage
 
 
 def parse(raw: str | bytes) -> Message | None:
@@ -183,7 +198,7 @@ def parse(raw: str | bytes) -> Message | None:
 def _about_run(kind: str, *, prompt_id: str, data: dict[str, Any]) -> Message | None:
     match kind:
         case "execution_start":
-            return RunStarted(prompt_id=prompt_id)
+            return RunStartedMessage(prompt_id=prompt_id)
         case "execution_cached":
             node_ids = tuple(str(node_id) for node_id in as_list(data.get("nodes")))
             return NodesCached(prompt_id=prompt_id, node_ids=node_ids)
@@ -195,8 +210,8 @@ def _about_run(kind: str, *, prompt_id: str, data: dict[str, Any]) -> Message | 
             )
         case "executed":
             node_id = str(data.get("display_node") or data.get("node") or "")
-            files = output_files(node_id, output=as_dict(data.get("output")))
-            return NodeExecuted(prompt_id=prompt_id, node_id=node_id, files=files)
+            made = made_by(node_id, output=as_dict(data.get("output")))
+            return NodeExecuted(prompt_id=prompt_id, node_id=node_id, made=made)
         case "execution_success":
             return RunSucceededMessage(prompt_id=prompt_id)
         case "execution_error":
@@ -207,13 +222,13 @@ def _about_run(kind: str, *, prompt_id: str, data: dict[str, Any]) -> Message | 
             return None
 
 
-def output_files(node_id: str, *, output: Mapping[str, Any]) -> tuple[OutputFile, ...]:
-    """The files in what a node reports; texts, flags and the like are left out.
+def made_by(node_id: str, *, output: Mapping[str, Any]) -> tuple[Made, ...]:
+    """The files in what a node reports, and its texts unless they are in a file, too.
 
     Keys are open-ended (`images`, `gifs`, `audio`, …) and values may be lists of anything.
     """
     items = [as_dict(item) for value in output.values() for item in as_list(value)]
-    return tuple(
+    files = [
         OutputFile(
             node_id=node_id,
             filename=item["filename"],
@@ -222,7 +237,11 @@ def output_files(node_id: str, *, output: Mapping[str, Any]) -> tuple[OutputFile
         )
         for item in items
         if isinstance(item.get("filename"), str)
-    )
+    ]
+    if any(file.filename.endswith(_TEXT_SUFFIXES) for file in files):
+        return tuple(files)
+    texts = [text for text in as_list(output.get("text")) if isinstance(text, str) and text]
+    return (*files, *(OutputText(node_id=node_id, text=text) for text in texts))
 
 
 def node_error(data: Mapping[str, Any]) -> NodeError:
@@ -265,6 +284,7 @@ def _node_progress(data: dict[str, Any], *, node_id: object) -> NodeProgress | N
         value=value,
         maximum=maximum,
         finished=data.get("state") == "finished",
+        activity=text_or_none(data, "activity"),
     )
 
 

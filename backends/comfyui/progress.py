@@ -14,8 +14,10 @@ from backends.comfyui.messages import (
     NodesProgressed,
     NodeStarted,
     RunMessage,
+    TextReceived,
 )
 
+_TEXT_LENGTH = 100  # characters of what a node says that are shown
 _SAMPLERS_SHARE = 0.9  # of the whole; loading, encoding and saving share the rest
 
 
@@ -44,9 +46,15 @@ class ProgressTracker:
         self._done: set[str] = set()
         self._samplers: list[str] = []  # in order of appearance
         self._node_id: str | None = None
+        self._words: dict[str, str] = {}  # what nodes say of themselves, newest
         self._fraction = 0.0
         self._pace: dict[str, _Pace] = {}
         self._last: Progress | None = None
+
+    @property
+    def node_id(self) -> str | None:
+        """The node that executes."""
+        return self._node_id
 
     def know(self, brief: Brief) -> None:
         """Tell it the graph that runs."""
@@ -75,12 +83,16 @@ class ProgressTracker:
                     self._advance(node, at=at)
             case NodeExecuted(node_id=node_id):
                 self._done.add(node_id)
+            case TextReceived(node_id=node_id, text=text):
+                self._note_words(self._shown(node_id), text=text)
             case _:
                 return None
         return self._changed()
 
     def _advance(self, node: NodeProgress, *, at: float) -> None:
         node_id = self._shown(node.node_id)
+        if node.activity:
+            self._note_words(node_id, text=node.activity)
         if node.maximum > 1:
             self._steps[node_id] = node.maximum
             if node_id not in self._samplers:
@@ -92,6 +104,11 @@ class ProgressTracker:
             self._done.add(node_id)
         elif node_id not in self._done:
             self._node_id = node_id
+
+    def _note_words(self, node_id: str, *, text: str) -> None:
+        lines = text.strip().splitlines()
+        if lines:
+            self._words[node_id] = lines[0][:_TEXT_LENGTH]
 
     def _shown(self, node_id: str) -> str:
         # `progress` names nodes that another one expanded into by "<that one>.…".
@@ -108,14 +125,13 @@ class ProgressTracker:
     def _changed(self) -> Progress | None:
         self._fraction = max(self._fraction, self._measure())
         sampler = self._sampler()
-        node = self._brief.get(self._node_id or "")
         samplers = len(self._steps.keys() | set(self._samplers))
         progress = Progress(
             fraction=self._fraction,
             step=int(self._values.get(sampler or "", 0)),
             steps=int(self._steps.get(sampler or "", 0)),
             node_id=self._node_id,
-            node_title=node.title if node else None,
+            node_title=self._title(),
             phase=max(1, self._samplers.index(sampler) + 1 if sampler in self._samplers else 1),
             phases=max(1, samplers),
             eta_s=self._eta(sampler),
@@ -124,6 +140,10 @@ class ProgressTracker:
             return None
         self._last = progress
         return progress
+
+    def _title(self) -> str | None:
+        node, words = self._brief.get(self._node_id or ""), self._words.get(self._node_id or "")
+        return ": ".join(part for part in (node.title if node else None, words) if part) or None
 
     def _sampler(self) -> str | None:
         """The sampler that works or worked last, or will be the first."""

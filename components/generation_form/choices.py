@@ -1,20 +1,27 @@
-"""What the form offers: backends with their state, and what the chosen one can do."""
+"""What the form offers: what can be made, where, and with which of the files that are there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.fleet import Fleet
-from app.models import AUTO, DEMO
+from app.graphs.choosing import ANY, files
+from app.graphs.families import LABELS, kin_of
+from app.graphs.preset import Fit, Preset
+from app.models import AUTO, DEMO, FLUX, TEXT_TO_IMAGE, GenerationRequest
+from app.paid import MICRO, Budget, usd
+from app.presets import Presets
+from app.services import Services
 from app.views import BackendView
-from components.i18n import say, tr
+from components.i18n import say, tr, trn
 
 _FALLBACK_SAMPLERS = ("euler",)
 _FALLBACK_SCHEDULERS = ("normal",)
+_NAMED = 3  # backends in one line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A backend as the picker shows it."""
+    """An entry of a picker: its name, and how it stands with it."""
 
     id: str
     name: str
@@ -23,51 +30,160 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """The line in the list."""
-        return self.name if self.online else f"{self.name} — {tr('offline')}"
+        """Both lines of the entry."""
+        return f"{self.name}\n{self.state}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """Whether something can be made now, and a sentence about it."""
+
+    online: bool
+    text: str
 
 
 class Choices:
     """What there is to choose from right now."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, presets: Presets, budget: Budget) -> None:
         self._fleet = fleet
+        self._presets = presets
+        self._budget = budget
         self._views = {view.id: view for view in fleet.views() if view.enabled}
+        self._real = [view for view in self._views.values() if view.kind == "comfyui"]
 
-    def backends(self) -> list[Choice]:
-        """The presets first, then every backend that draws with a model."""
-        real = [view for view in self._views.values() if view.kind == "comfyui"]
-        demo = [_demo(view) for view in self._views.values() if view.kind == "embedded"]
-        auto = [_auto(real)] if real else []
-        return [*demo, *auto, *(self._comfyui(view) for view in real)]
+    @classmethod
+    def of(cls, services: Services) -> "Choices":
+        """What there is now."""
+        return cls(services.fleet, services.presets, services.budget)
 
-    def samplers(self, backend: str) -> list[str]:
-        """What the backend reports, or something every one has while it is not known."""
-        return _union(view.samplers for view in self._candidates(backend)) or list(
-            _FALLBACK_SAMPLERS
-        )
+    def makes(self) -> list[Choice]:
+        """What can be made: the demo, then every preset, each with where it can run now."""
+        demo = [self._demo(tr("Demo"))] if DEMO in self._views else []
+        return [*demo, *(self._preset(each) for each in self._presets.all())]
 
-    def schedulers(self, backend: str) -> list[str]:
+    def preset(self, make: str) -> Preset:
+        """The preset behind an entry of `makes`."""
+        found = self._presets.get(TEXT_TO_IMAGE if make == DEMO else make)
+        return found or self._presets.all()[0]
+
+    def usual_place(self) -> str:
+        """Where to make something unless somebody says otherwise."""
+        return DEMO if not self._real and DEMO in self._views else AUTO
+
+    def places(self, request: GenerationRequest, preset: Preset) -> list[Choice]:
+        """Where this can be made: anywhere, on one machine, or by the demo engine."""
+        state = self._cloud() if preset.paid else self._anywhere(request)
+        any_one = Choice(id=AUTO, name=tr("Any backend"), online=state.online, state=state.text)
+        if preset.paid:
+            return [any_one]
+        machines = [self._machine(view, request) for view in self._real]
+        demo = [self._demo(tr("Demo engine"))] if DEMO in self._views else []
+        return [any_one, *machines, *demo]
+
+    def samplers(self, where: str) -> list[str]:
+        """What is reported there, or something every one has while it is not known."""
+        return _union(view.samplers for view in self._candidates(where)) or list(_FALLBACK_SAMPLERS)
+
+    def schedulers(self, where: str) -> list[str]:
         """Like `samplers`."""
-        return _union(view.schedulers for view in self._candidates(backend)) or list(
+        return _union(view.schedulers for view in self._candidates(where)) or list(
             _FALLBACK_SCHEDULERS
         )
 
-    def checkpoints(self, backend: str) -> list[str]:
-        """The models the backend has."""
-        return _union(view.models.get("checkpoints", []) for view in self._candidates(backend))
+    def checkpoints(self, where: str, preset: Preset) -> dict[str, str]:
+        """The models of the workflow's kind, with a remark where they may not suit it."""
+        if preset.paid:
+            return {
+                model: f"{model} — {usd(round(price * MICRO))}"
+                for model, price in self._budget.prices.items()
+            }
+        names = self._files(where, preset.folders("checkpoint"))
+        families = _families(preset)
+        return dict(sorted(
+            ((name, name + _remark(name, families)) for name in names),
+            key=lambda each: _suits(each[0], families),
+        ))  # fmt: skip
 
-    def _comfyui(self, view: BackendView) -> Choice:
+    def files(self, where: str, folder: str) -> dict[str, str]:
+        """The model files of a folder, as the backends there name them."""
+        return {name: name for name in sorted(self._files(where, (folder,)), key=str.lower)}
+
+    def _files(self, where: str, folders: Sequence[str]) -> list[str]:
+        catalogs = (self._fleet.status(view.id).catalog for view in self._candidates(where))
+        known = [catalog for catalog in catalogs if catalog is not None]
+        return _union(files(catalog, folder) for catalog in known for folder in folders)
+
+    def _candidates(self, where: str) -> list[BackendView]:
+        if where == AUTO:
+            return self._real
+        return [view for view in self._views.values() if view.id == where]
+
+    def _demo(self, name: str) -> Choice:
+        view = self._views[DEMO]
+        state = tr("Demo — no AI model") if view.online else tr("The demo engine is starting.")
+        return Choice(id=DEMO, name=name, online=view.online, state=state)
+
+    def _preset(self, preset: Preset) -> Choice:
+        state = self._cloud() if preset.paid else self._anywhere(_bare(preset))
+        name = tr(preset.name)
+        return Choice(id=preset.id, name=name, online=state.online, state=state.text)
+
+    def _cloud(self) -> _State:
+        view = self._views.get(FLUX)
+        if not self._budget.is_allowed:
+            return _State(online=False, text=tr("Switched off: shows only what it would cost"))
+        if view is None or not view.online:
+            why = say(self._fleet.status(FLUX).last_error or "") if view else ""
+            return _State(online=False, text=why or tr("Offline. Jobs wait until it is back."))
+        cheapest = usd(round(min(self._budget.prices.values()) * MICRO))
+        return _State(online=True, text=tr("Costs money: from {price} a picture", price=cheapest))
+
+    def _anywhere(self, request: GenerationRequest) -> _State:
+        """Whether any machine can make it now: which, or why none."""
+        if not self._real:
+            text = tr("No ComfyUI machine is set up")
+            if DEMO in self._views:
+                text = tr("Demo engine only; no ComfyUI machine is set up")
+            return _State(online=False, text=text)
+        fits = {view.id: self._fit(view.id, request) for view in self._real}
+        able = [view for view in self._real if (fit := fits[view.id]) is not None and fit.ok]
+        ready = [view.name for view in able if view.online]
+        if ready:
+            more = f" +{len(ready) - _NAMED}" if len(ready) > _NAMED else ""
+            return _State(online=True, text=" · ".join(ready[:_NAMED]) + more)
+        if able:
+            names = ", ".join(view.name for view in able[:_NAMED])
+            state = trn("Only {names} can, and is offline", "Only {names} can, and are offline",
+                        len(able), names=names)  # fmt: skip
+            return _State(online=False, text=state)
+        known = [fit for fit in fits.values() if fit is not None]
+        if not known:
+            return _State(online=False, text=tr("No backend has been online yet"))
+        least = min(known, key=lambda fit: len(fit.missing))
+        needs = _listed(least)
+        return _State(online=False, text=tr("Needs {names}; no backend has it", names=needs))
+
+    def _machine(self, view: BackendView, request: GenerationRequest) -> Choice:
         facts = [view.gpu_name, f"ComfyUI {view.comfy_version}" if view.comfy_version else None]
         ready = " · ".join(fact for fact in facts if fact) or tr("Online")
-        why = say(self._fleet.status(view.id).last_error or "")
-        state = ready if view.online else why or tr("Offline. Jobs wait until it is back.")
-        return Choice(id=view.id, name=view.name, online=view.online, state=state)
+        fit = self._fit(view.id, request)
+        if not view.online:
+            why = say(self._fleet.status(view.id).last_error or "")
+            state = why or tr("Offline. Jobs wait until it is back.")
+        elif fit is not None and not fit.ok:
+            state = tr("Lacks {names}", names=_listed(fit))
+        elif fit is not None and fit.notices:
+            state = " ".join([f"{ready}.", *map(say, fit.notices)])
+        else:
+            state = ready
+        able = view.online and (fit is None or fit.ok)
+        return Choice(id=view.id, name=view.name, online=able, state=state)
 
-    def _candidates(self, backend: str) -> list[BackendView]:
-        if backend == AUTO:
-            return [view for view in self._views.values() if view.kind == "comfyui"]
-        return [view for view in self._views.values() if view.id == backend]
+    def _fit(self, backend_id: str, request: GenerationRequest) -> Fit | None:
+        """Whether the catalog of a backend has what is needed; None while it is not known."""
+        catalog = self._fleet.status(backend_id).catalog
+        return None if catalog is None else self._presets.fit(request, catalog)
 
 
 def backend_names(fleet: Fleet) -> dict[str, str]:
@@ -76,16 +192,49 @@ def backend_names(fleet: Fleet) -> dict[str, str]:
     return {**names, DEMO: tr("Demo"), AUTO: tr("Any ComfyUI")}
 
 
-def _demo(view: BackendView) -> Choice:
-    state = tr("Demo — no AI model") if view.online else tr("The demo engine is starting.")
-    return Choice(id=DEMO, name=tr("Demo"), online=view.online, state=state)
+def _bare(preset: Preset) -> GenerationRequest:
+    """What the preset needs when nothing is chosen by hand."""
+    return GenerationRequest(
+        target=AUTO,
+        preset=preset.id,
+        prompt="",
+        sampler=preset.defaults.get("sampler", _FALLBACK_SAMPLERS[0]),
+        scheduler=preset.defaults.get("scheduler", _FALLBACK_SCHEDULERS[0]),
+    )
 
 
-def _auto(views: list[BackendView]) -> Choice:
-    online = [view.name for view in views if view.online]
-    state = " · ".join(online) or tr("No backend is online. Jobs wait until one is.")
-    return Choice(id=AUTO, name=tr("Any ComfyUI"), online=bool(online), state=state)
+def _families(preset: Preset) -> frozenset[str]:
+    """Of the checkpoints that suit the preset; empty: all do."""
+    slots = [slot for each in preset.variants for slot in each.models if slot.field == "checkpoint"]
+    return frozenset(family for slot in slots for family in slot.families)
 
 
-def _union(lists: Iterable[list[str]]) -> list[str]:
+def _suits(name: str, families: frozenset[str]) -> tuple[int, str]:
+    """Those that suit come first, those of which nothing is known next."""
+    kin = kin_of(name)
+    if not families or kin.family in families:
+        rank = 0
+    elif kin.family is None:
+        rank = 0 if ANY in families else 1
+    else:
+        rank = 0 if ANY in families and kin.family not in ("svd", "other", "cascade") else 2
+    return rank + (3 if families and kin.unfit else 0), name.lower()
+
+
+def _remark(name: str, families: frozenset[str]) -> str:
+    rank, _ = _suits(name, families)
+    if rank == 0:
+        return ""
+    family = kin_of(name).family
+    if family is None:
+        return f" — {tr('unknown family')}"
+    return f" — {tr('another family') if family == 'other' else LABELS[family]}"
+
+
+def _listed(fit: Fit) -> str:
+    more = f" +{len(fit.missing) - _NAMED}" if len(fit.missing) > _NAMED else ""
+    return ", ".join(say(each) for each in fit.missing[:_NAMED]) + more
+
+
+def _union(lists: Iterable[Iterable[str]]) -> list[str]:
     return list(dict.fromkeys(item for items in lists for item in items))

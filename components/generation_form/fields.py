@@ -15,13 +15,44 @@ QUASAR = "dense outlined no-error-icon hide-bottom-space"
 MENU = "options-dense popup-content-class=o-select-menu behavior=menu"
 
 
+_TWO_LINES = r"""
+<q-item v-bind="props.itemProps" class="o-two-lines"><q-item-section>
+<q-item-label>{{ props.opt.label.split("\n")[0] }}</q-item-label>
+<q-item-label caption>{{ props.opt.label.split("\n")[1] }}</q-item-label>
+</q-item-section></q-item>
+"""
+_FIRST_LINE = r"""<span class="o-trunc">{{ props.opt.label.split("\n")[0] }}</span>"""
+
+
 class Field:
     """A control with its place for a mistake."""
 
-    def __init__(self, control: ValidationElement[Any], note: ui.label) -> None:
+    def __init__(self, control: Any, note: ui.label) -> None:
+        """`control` holds a value; one that knows validation shows its mistakes itself, too."""
         self.control = control
         self._note = note
         control.on_value_change(lambda: self.complain(None))
+
+    def on_change(self, handler: Callable[[], Any]) -> None:
+        """Call it whenever the control holds something else."""
+        self.control.on_value_change(handler)
+
+    @property
+    def frame(self) -> ui.element:
+        """What holds label, control and note."""
+        if self._note.parent_slot is None:
+            raise RuntimeError("The field is not on a page.")
+        return self._note.parent_slot.parent
+
+    def rename(self, label: str) -> None:
+        """Call the field something else."""
+        named = next(each for each in self.frame.descendants() if isinstance(each, ui.label))
+        named.text = label
+        self.control.props(f'aria-label="{label}"')
+
+    def show(self, shown: bool) -> None:
+        """Whether the field, with its label, is on the page."""
+        self.frame.set_visibility(shown)
 
     @property
     def value(self) -> Any:
@@ -44,7 +75,8 @@ class Field:
 
     def complain(self, message: str | None) -> None:
         """Say what is wrong with the value; None: nothing."""
-        self.control.error = message
+        if isinstance(self.control, ValidationElement):
+            self.control.error = message
         self._note.text = message or ""
 
     def focus(self) -> None:
@@ -53,12 +85,14 @@ class Field:
 
 
 @contextmanager
-def labelled(text: str) -> Iterator[ui.element]:
+def labelled(text: str, *, hint: str = "") -> Iterator[ui.element]:
     """A field's frame: its label, then what is added inside `with`. Gives the label's row."""
     with ui.element("div").classes("o-field"):
         with ui.element("div").classes("o-label") as row:
             ui.label(text)
         yield row
+        if hint:
+            ui.label(hint).classes("o-field-hint")
 
 
 def note(name: str) -> ui.label:
@@ -84,26 +118,68 @@ def number(name: str, *, label: str, value: float | None, testid: str) -> Field:
 
 
 def slider_number(
-    name: str, *, label: str, value: float | None, low: float, high: float, step: float
+    name: str,
+    *,
+    label: str,
+    value: float | None,
+    low: float,
+    high: float,
+    step: float,
+    ends: tuple[str, str] | None = None,
+    hint: str = "",
 ) -> Field:
-    """A number with a slider for the usual values; the number itself may be beyond them."""
-    with labelled(label) as row:
+    """A number with a slider for the usual values; the number itself may be beyond them.
+
+    `ends` say what the slider's ends mean.
+    """
+    with labelled(label, hint=hint) as row:
         with row, ui.element("div").classes("o-end o-inline-number"):
             control = ui.number(value=value, step=step).props("dense borderless no-error-icon")
-            control.props(f'hide-bottom-space data-testid={name}-input aria-label="{label}"')
+            testid = name.replace("_", "-")
+            control.props(f'hide-bottom-space data-testid={testid}-input aria-label="{label}"')
         slider = ui.slider(min=low, max=high, step=step, value=_within(value, low, high))
         # By keyboard and by ear the number beside it does the same, and better.
-        slider.props(f'data-testid={name}-slider aria-label="{label}" tabindex=-1')
+        slider.props(f'data-testid={testid}-slider aria-label="{label}" tabindex=-1')
         slider.on("update:model-value", lambda e: control.set_value(e.args), throttle=0.05)
         control.on_value_change(lambda e: slider.set_value(_within(e.value, low, high)))
+        if ends is not None:
+            with ui.element("div").classes("o-ends"):
+                for end in ends:
+                    ui.label(end)
         return Field(control, note(name))
 
 
-def select(name: str, *, label: str, options: Any, value: Any, testid: str) -> Field:
-    """One of several."""
-    with labelled(label):
-        control = ui.select(options, value=value).props(f"{QUASAR} {MENU}")
+def select(
+    name: str,
+    *,
+    label: str,
+    options: Any,
+    value: Any,
+    testid: str,
+    search: bool = False,
+    hint: str = "",
+) -> Field:
+    """One of several; with `search` a part of its name can be typed."""
+    with labelled(label, hint=hint):
+        control = ui.select(options, value=value, with_input=search).props(f"{QUASAR} {MENU}")
         control.props(f'data-testid={testid} aria-label="{label}"')
+        return Field(control, note(name))
+
+
+def explained_select(name: str, *, label: str, options: Any, value: Any, testid: str) -> Field:
+    """One of several, each with a second line (after a newline) about it in the list."""
+    field = select(name, label=label, options=options, value=value, testid=testid)
+    field.control.add_slot("option", _TWO_LINES)
+    field.control.add_slot("selected-item", _FIRST_LINE)
+    return field
+
+
+def switch(name: str, *, label: str, value: bool, testid: str, hint: str = "") -> Field:
+    """On or off."""
+    with ui.element("div").classes("o-field"):
+        control = ui.switch(label, value=value).props(f"data-testid={testid}")
+        if hint:
+            ui.label(hint).classes("o-field-hint")
         return Field(control, note(name))
 
 
@@ -154,7 +230,14 @@ class SizePicker:
         with button:
             ui.element("i").style(f"width:{size[0] * scale:.0f}px;height:{size[1] * scale:.0f}px")
             ui.label(name)
-        return button.on("click", lambda: self._choose(size))
+        return button.on("click", lambda: self._choose(self._sizes[name]))
+
+    def offer(self, sizes: dict[str, tuple[int, int]]) -> None:
+        """The same shapes at other sizes."""
+        self._sizes = sizes
+        for name, size in sizes.items():
+            self._buttons[name].props(f'title="{size[0]} × {size[1]}"')
+        self._mark()
 
     def _choose(self, size: tuple[int, int]) -> None:
         self.width.value, self.height.value = size

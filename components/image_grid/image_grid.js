@@ -17,12 +17,14 @@ import { Tiles } from "orchestrator-gallery/tiles.js";
 import Toolbar from "orchestrator-gallery/toolbar.js";
 import { wordsOf } from "orchestrator-gallery/words.js";
 
+const ABOUT_MS = 300; // a picture passed by on the way to another is not asked about
+
 export default {
   name: "ImageGrid",
   components: { Bulk, Details, Lightbox, Toolbar },
   mixins: [listPart, selectingPart, lightboxPart],
-  props: { texts: Object, backends: Array },
-  emits: ["remove", "failed"],
+  props: { texts: Object, backends: Array, presets: Array },
+  emits: ["remove", "failed", "about"],
   template: `
   <div class="o-gal" :class="{ 'o-gal-contain': prefs.contain, 'o-gal-with-info': infoShown, 'o-gal-selecting': selected > 0 }">
     <section class="o-gal-main" :inert="Boolean(large)" :aria-label="t('Gallery')">
@@ -54,11 +56,11 @@ export default {
       </div>
     </section>
     <aside v-if="infoShown" class="o-gal-info" :inert="Boolean(large)" :aria-label="t('Information')">
-      <Details v-if="shown && !large" :image="shown" :words="words" :hero="true" />
+      <Details v-if="shown && !large" :image="shown" :words="words" :hero="true" :notices="notices[shown.jobId]" />
       <p v-else-if="!large" class="o-gal-info-none">{{ t('Choose a picture to see how it was made.') }}</p>
     </aside>
     <Lightbox v-if="large" :image="large.image" :problem="large.problem" :index="large.index" :total="total ?? 0" :near="large.near"
-      :details="prefs.details" :words="words" @close="closeLarge" @step="stepLarge" @goto="gotoLarge" @remove="removeLarge" @broken="checkLarge"
+      :details="prefs.details" :words="words" :notices="notices[large.image?.jobId]" @close="closeLarge" @step="stepLarge" @goto="gotoLarge" @remove="removeLarge" @broken="checkLarge"
       @details="(details) => prefer({ details })" />
     <span class="o-vh" role="status" aria-live="polite">{{ spoken }}</span>
   </div>`,
@@ -74,6 +76,7 @@ export default {
       busy: "",
       large: null,
       shown: null,
+      notices: {}, // by job: what was replaced to make its pictures
       smallest: 88,
       spoken: "",
       wide: innerWidth >= 1280,
@@ -81,7 +84,7 @@ export default {
   },
   computed: {
     words() {
-      return Object.freeze(wordsOf(this.texts, this.backends));
+      return Object.freeze(wordsOf(this.texts, this.backends, this.presets));
     },
     t() {
       return this.words.t;
@@ -92,12 +95,18 @@ export default {
     isEmpty() {
       return this.total === 0 && this.fresh === 0 && !this.isFiltered && !this.problem;
     },
+    /** The job whose picture is looked at. */
+    aboutJob() {
+      const image = this.large ? this.large.image : this.infoShown ? this.shown : null;
+      return image?.jobId ?? null;
+    },
     infoShown() {
       return this.prefs.info && this.wide && !this.isEmpty;
     },
   },
   watch: {
     infoShown: { flush: "post", handler: "relayout" },
+    aboutJob: "askAbout",
     isEmpty: { flush: "post", handler: "relayout" },
   },
   created() {
@@ -131,6 +140,7 @@ export default {
     document.removeEventListener("keydown", this.onKey);
     clearTimeout(this.syncTimer);
     clearTimeout(this.placeTimer);
+    clearTimeout(this.aboutTimer);
   },
   methods: {
     /** What the tiles ask of us. */
@@ -208,6 +218,15 @@ export default {
     say(text) {
       this.spoken = "";
       nextTick(() => (this.spoken = text));
+    },
+    askAbout(jobId) {
+      clearTimeout(this.aboutTimer);
+      if (!jobId || this.notices[jobId]) return;
+      this.aboutTimer = setTimeout(() => this.$emit("about", jobId), ABOUT_MS);
+    },
+    /** Called by the server: what was asked about a job. */
+    about(jobId, notices) {
+      this.notices = { ...this.notices, [jobId]: notices };
     },
     /** Called by the server: pictures were added, deleted or restored. */
     changed() {

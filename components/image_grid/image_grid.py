@@ -62,13 +62,22 @@ def _edge(value: object) -> int | None:
 
 
 class ImageGrid(ui.element, component="image_grid.js"):
-    """The whole gallery; `backends` are offered as filters, each as `{id, name}`."""
+    """The whole gallery; `backends` are offered as filters, each as `{id, name}`.
 
-    def __init__(self, *, backends: Sequence[Mapping[str, str]]) -> None:
+    `presets` say what parameters are called, each as `{id, name, fields, options}`.
+    """
+
+    def __init__(
+        self,
+        *,
+        backends: Sequence[Mapping[str, str]],
+        presets: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__()
         self.classes("o-gal-root")
         self._props["texts"] = texts(*MESSAGES)
         self._props["backends"] = [dict(one) for one in backends]
+        self._props["presets"] = [dict(one) for one in presets]
 
     def on_remove(self, handler: Callable[[Removal], Coroutine[Any, Any, None]]) -> None:
         """Call when the user deletes pictures."""
@@ -81,6 +90,18 @@ class ImageGrid(ui.element, component="image_grid.js"):
     def on_failed(self, handler: Callable[[str], None]) -> None:
         """Call with the reason when something the user asked of the browser failed."""
         self.on("failed", lambda event: handler(str(event.args)))
+
+    def on_about(self, handler: Callable[[UUID], Coroutine[Any, Any, None]]) -> None:
+        """Call when somebody looks at a picture of a job; answer with `send_about`."""
+
+        async def handle(event: GenericEventArguments) -> None:
+            await handler(UUID(str(event.args)))
+
+        self.on("about", handle)
+
+    def send_about(self, job_id: UUID, notices: Sequence[str]) -> None:
+        """What was replaced to make the pictures of the job."""
+        self.run_method("about", str(job_id), list(notices))
 
     def send_changed(self) -> None:
         """Say that pictures came or went; the browser reads what is on screen again."""

@@ -69,7 +69,7 @@ class JobFeed(ui.element, component="job_feed.js"):
         self.run_method(
             "snapshot",
             {
-                "jobs": [self._job(job) for job in jobs],
+                "jobs": [job_data(job) for job in jobs],
                 "queue": to_json(board.queue),
                 "moreFinished": board.has_more,
             },
@@ -90,7 +90,7 @@ class JobFeed(ui.element, component="job_feed.js"):
         match event:
             case JobChanged():
                 view = self._services.jobs.view(event.job, event.images, say=say)
-                _merge(batch, str(event.job.id), self._job(view))
+                _merge(batch, str(event.job.id), job_data(view))
                 batch.setdefault("figures", {})
             case JobProgressed():
                 progress = to_json(ProgressView.of(event.progress))
@@ -106,12 +106,14 @@ class JobFeed(ui.element, component="job_feed.js"):
             case _:
                 pass
 
-    def _job(self, view: JobView) -> dict[str, Any]:
-        data = to_json(view)
-        del data["negativePrompt"], data["logs"]
-        if len(view.prompt) > MAX_PROMPT:
-            data["prompt"] = view.prompt[:MAX_PROMPT] + "…"
-        return data
+
+def job_data(view: JobView) -> dict[str, Any]:
+    """A job as the components of a page need it."""
+    data = to_json(view)
+    del data["negativePrompt"], data["logs"]
+    if len(view.prompt) > MAX_PROMPT:
+        data["prompt"] = view.prompt[:MAX_PROMPT] + "…"
+    return data
 
 
 def _merge(batch: Batch, job_id: str, patch: dict[str, Any]) -> None:

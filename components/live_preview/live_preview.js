@@ -1,10 +1,11 @@
 import { isTyping, letter } from "orchestrator/board_keys.js";
 import { speaker } from "orchestrator/i18n.js";
 import { isFinished, newestFirst, secondsLeft, state } from "orchestrator/jobs.js";
+import { hasThumbnail, iconOf } from "orchestrator/media.js";
 import { clock, span, watchClock } from "orchestrator/time.js";
 
-function asJob({ id, url, prompt, width, height, backend }) {
-  const result = { images: [{ id, url }] };
+function asJob({ id, kind, url, thumbnailUrl, prompt, width, height, backend }) {
+  const result = { images: [{ id, kind, url, thumbnailUrl, width, height }] };
   return { id, status: "done", prompt, backend, backendId: backend, params: { width, height }, progress: null, steps: [], frame: null, result };
 }
 
@@ -27,7 +28,11 @@ export default {
       <div class="o-stage" ref="stage" data-testid="live-preview" :data-rev="rev" :style="{ '--ratio': ratio }">
         <template v-if="job">
           <img v-for="layer in layers" :key="layer.src" :src="layer.src" :alt="layer.alt" class="o-layer" :data-in="layer.shown" draggable="false" />
-          <div v-if="!layers.length" class="o-stage-wait">
+          <video v-if="isVideo" class="o-layer" data-in="true" :src="result.url" :poster="result.thumbnailUrl" :key="result.id" :aria-label="job.prompt"
+            autoplay loop muted playsinline :muted.prop="true" data-testid="live-video"></video>
+          <a v-else-if="isUnseen" class="o-stage-wait o-stage-file" :href="'/canvas/' + result.id" data-testid="live-file">
+            <svg class="o-i" aria-hidden="true"><use :href="'#o-i-' + iconOf(result)" /></svg><span>{{ t("Open") }}</span></a>
+          <div v-else-if="!layers.length" class="o-stage-wait">
             <svg class="o-i o-spin" aria-hidden="true"><use href="#o-i-run" /></svg><span>{{ t("Waiting for the first preview") }}</span>
           </div>
           <span v-if="looking" class="o-over o-over-step o-num">{{ t("step {step}", { step: looking.step }) }}</span>
@@ -118,15 +123,23 @@ export default {
     source() {
       const { job, looking, result } = this;
       if (!job) return null;
-      if (result) return { job: job.id, src: result.url, rev: -1 };
+      if (result) return { job: job.id, src: this.isVideo || this.isUnseen ? null : result.url, rev: -1 };
       const frame = looking ?? job.frame;
       return { job: job.id, src: frame?.url ?? null, rev: frame?.rev ?? 0 };
     },
+    isVideo() {
+      return this.result?.kind === "video";
+    },
+    // A sound, a text or another file: there is nothing to see before it is opened.
+    isUnseen() {
+      return Boolean(this.result) && !hasThumbnail(this.result);
+    },
     ratio() {
+      if (this.result?.width) return this.result.width / this.result.height;
       return this.job ? this.job.params.width / this.job.params.height : 1.5;
     },
     canFill() {
-      return document.fullscreenEnabled && this.layers.length > 0;
+      return document.fullscreenEnabled && (this.layers.length > 0 || this.isVideo);
     },
     fullTitle() {
       return this.full ? this.t("Leave full screen (F)") : this.t("Full screen (F)");
@@ -154,6 +167,7 @@ export default {
     },
   },
   methods: {
+    iconOf,
     name(job) {
       const id = job.backendId ?? job.backend;
       return this.backends[id] ?? id;

@@ -34,7 +34,7 @@ function ofCard(key, job) {
 function ofGroup(key, group) {
   const retry = group.jobs.some(isRetryable) && "retry-group";
   const cancel = group.jobs.some((job) => !isFinished(job)) && "cancel-group";
-  return { delete: cancel, r: retry, " ": "fold", enter: "fold", arrowleft: "fold", arrowright: "fold" }[key] || null;
+  return { delete: cancel, r: retry, c: "sheet-group", " ": "fold", enter: "fold", arrowleft: "fold", arrowright: "fold" }[key] || null;
 }
 
 // A selection among the jobs on the board: single ones, and ranges from the one picked last.

@@ -34,12 +34,15 @@ export function sectionsOf(jobs, { hidden }) {
 // Neighbours of one submission stand together under a head that folds them.
 export function rowsOf({ name, jobs }, { folded, groups }) {
   const rows = [];
+  const seen = new Map(); // a group split by others keeps its parts apart, whichever jobs they hold
   for (let i = 0; i < jobs.length; ) {
     const { groupId } = jobs[i];
     let end = i + 1;
     while (name !== "running" && groupId && jobs[end]?.groupId === groupId) end += 1;
     const isGroup = end - i > 1;
-    const key = `${name}-${groupId}-${jobs[i].id}`;
+    const part = isGroup ? (seen.get(groupId) ?? 0) : 0;
+    if (isGroup) seen.set(groupId, part + 1);
+    const key = `${name}-${groupId}-${part}`;
     const isFolded = isGroup && (folded[`${name}-${groupId}`] ?? end - i > FOLD_FROM);
     if (isGroup) rows.push({ key, section: name, folded: isFolded, group: groups.get(groupId), members: jobs.slice(i, end) });
     if (!isFolded) {

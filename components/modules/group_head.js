@@ -14,7 +14,7 @@ export const GroupHead = {
         <span class="o-num o-group-sum">{{ t("{done} of {total}", { done: group.done, total: total }) }}<template v-if="!more"> · {{ group.percent }} %</template></span>
       </button>
       <div class="o-group-acts">
-        <button v-for="action in actions" :key="action.verb" class="o-icon-btn o-icon-btn-compact" :data-testid="action.verb" tabindex="-1"
+        <button v-for="action in actions" :key="action.verb" class="o-icon-btn o-icon-btn-compact" :data-testid="action.testid ?? action.verb" tabindex="-1"
                 :title="action.title" :aria-label="action.title" @click="$emit('act', action.verb)">
           <svg class="o-i" aria-hidden="true"><use :href="'#o-i-' + action.icon" /></svg>
         </button>
@@ -30,6 +30,7 @@ export const GroupHead = {
     actions() {
       const { jobs } = this.group;
       return [
+        { verb: "sheet-group", testid: `group-sheet-${this.group.id}`, icon: "grid", title: this.t("Contact sheet (C)") },
         ...(jobs.some(isRetryable) ? [{ verb: "retry-group", icon: "retry", title: this.t("Retry failed and cancelled (R)") }] : []),
         ...(jobs.some((job) => !isFinished(job)) ? [{ verb: "cancel-group", icon: "stop", title: this.t("Cancel the rest (Del)") }] : []),
       ];

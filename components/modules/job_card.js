@@ -21,21 +21,28 @@ export const JobCard = {
       </div>
       <div class="o-job-main">
         <div class="o-job-line">
-          <span class="o-trunc o-job-prompt" :title="job.prompt" dir="auto" data-testid="job-prompt">{{ job.prompt }}</span>
+          <span class="o-trunc o-job-prompt" :title="job.prompt" dir="auto" data-testid="job-prompt">{{ job.prompt || job.workflowId }}</span>
           <span class="o-job-time o-num">{{ time }}</span>
         </div>
         <div class="o-job-meta">
           <span class="o-badge" :class="{ 'o-badge-bare': small }" data-testid="job-status" :data-status="job.status">
             <svg class="o-i" :class="{ 'o-spin': job.status === 'running' }" aria-hidden="true"><use :href="'#o-i-' + icon" /></svg>{{ word }}
           </span>
-          <span class="o-job-backend" data-testid="job-backend"><svg class="o-i" aria-hidden="true"><use :href="isDemo ? '#o-i-flask' : '#o-i-cpu'" /></svg>{{ backend }}</span>
+          <span class="o-job-backend" data-testid="job-backend" :title="job.placement"><svg class="o-i" aria-hidden="true"><use :href="isDemo ? '#o-i-flask' : '#o-i-cpu'" /></svg>{{ backend }}</span>
+          <span v-if="job.notices?.length" class="o-job-noticed" role="img" data-testid="job-noticed" :title="job.notices.join(' ')" :aria-label="job.notices.join(' ')"><svg class="o-i" aria-hidden="true"><use href="#o-i-info" /></svg></span>
           <span class="o-trunc o-num">{{ facts }}</span>
         </div>
         <div v-if="job.status === 'running'" class="o-bar" data-testid="job-progress" role="progressbar" :aria-label="t('Progress')"
              aria-valuemin="0" aria-valuemax="100" :aria-valuenow="percent"><i :style="{ width: percent + '%' }"></i></div>
         <p v-if="why" class="o-job-why" data-testid="job-reason" dir="auto"><b v-if="failure">{{ failure.cause }}</b><template v-else>{{ why }}</template>
           <span v-if="failure?.fix" data-testid="job-fix"> {{ failure.fix }}</span></p>
-        <div v-if="job.status === 'failed' || unfolded" class="o-job-foot">
+        <template v-if="unfolded">
+          <p v-if="job.placement" class="o-job-why" data-testid="job-placement" dir="auto">{{ job.placement }}</p>
+          <p v-for="notice in job.notices" :key="notice" class="o-job-why" data-testid="job-notice" dir="auto">{{ notice }}</p>
+        </template>
+        <div v-if="job.status === 'failed' || unfolded || canGoElsewhere" class="o-job-foot">
+          <button v-if="canGoElsewhere" class="o-btn o-btn-compact" data-testid="job-elsewhere" @click="act('elsewhere')">
+            <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-play" /></svg>{{ t("Run elsewhere") }}</button>
           <button v-if="job.status === 'failed'" class="o-btn o-btn-compact" data-testid="job-retry" @click="act('retry')">
             <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-retry" /></svg>{{ t("Retry") }}</button>
           <button class="o-btn o-btn-quiet o-btn-compact" data-testid="job-log" :aria-expanded="unfolded" @click="toggleLog">
@@ -110,7 +117,13 @@ export const JobCard = {
     },
     why() {
       if (this.failure) return this.failure.cause;
+      if (this.job.aheadOn) return this.reason ?? this.t("Sent ahead to {name}", { name: this.backends[this.job.aheadOn] ?? this.job.aheadOn });
       return this.reason;
+    },
+    // Its backend is away, and whoever submitted it wants to be asked.
+    canGoElsewhere() {
+      const { status, fallback, reason, aheadOn } = this.job;
+      return status === "queued" && fallback === "ask" && Boolean(reason) && !aheadOn && !["auto", "demo"].includes(this.job.backend);
     },
     time() {
       const { job } = this;

@@ -16,7 +16,9 @@ from app.models import Job, JobState
 from app.ports import JobFilter
 from components import modules as _modules  # noqa: F401  (registers what queue_board.js imports)
 from components import notify
-from components.i18n import Message, texts, trn
+from components.contact_sheet import TEXTS as SHEET_TEXTS
+from components.i18n import Message, say, texts, trn
+from components.job_feed import job_data
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ TEXTS: tuple[Message, ...] = (
     "Cancelled", "Queued", "Cancelling", "Progress", "Retry", "Log", "in {time}", "{time} left",
     "{n} s", "at step {step} of {steps}", "seed {seed}", "Cancel (Del)",
     "Move up (Alt ↑)", "Move down (Alt ↓)", "Retry (R)", "View result (↵)",
-    "The log could not be read.",
+    "The log could not be read.", "Run elsewhere", "Sent ahead to {name}",
     ("{n} running", "{n} running"), ("{n} waiting", "{n} waiting"),
     ("and {n} more", "and {n} more"), ("{n} step", "{n} steps"), ("{n} selected", "{n} selected"),
 )  # fmt: skip
@@ -51,7 +53,7 @@ class QueueBoard(ui.element, component="queue_board.js"):
         """`backends` are the names to show by id; `expanded` is a card to open and scroll to."""
         super().__init__()
         self._jobs = jobs
-        self._props["texts"] = texts(*TEXTS)
+        self._props["texts"] = texts(*TEXTS, *SHEET_TEXTS)
         self._props["backends"] = backends
         self._props["expanded"] = str(expanded) if expanded else None
         self.on("action", self._handle_action)
@@ -83,6 +85,10 @@ class QueueBoard(ui.element, component="queue_board.js"):
             case "remove":
                 await jobs.remove(UUID(id))
                 self._say_cleared([UUID(id)])
+            case "elsewhere":
+                await jobs.run_elsewhere(UUID(id))
+            case "sheet":
+                await self._fill_sheet(UUID(id))
             case "run" | "cancel" | "retry":
                 await getattr(jobs, verb)(UUID(id))
             case "cancel_waiting":
@@ -94,6 +100,10 @@ class QueueBoard(ui.element, component="queue_board.js"):
                 await many[verb.removesuffix("_many")]([UUID(each) for each in ids])
             case _:
                 log.warning("The queue board sent an unknown action: %r", verb)
+
+    async def _fill_sheet(self, group_id: UUID) -> None:
+        views = await self._jobs.group(group_id, say=say)
+        self.run_method("fillSheet", str(group_id), [job_data(view) for view in views])
 
     async def _cancel(self, job_ids: Sequence[UUID]) -> None:
         open_ones: list[Job] = []

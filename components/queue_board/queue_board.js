@@ -1,16 +1,20 @@
 import { isTyping, Selection, verbOf } from "orchestrator/board_keys.js";
 import { backendOf, groupsOf, isRetryable, matches, rowsOf, sectionsOf } from "orchestrator/board_rows.js";
+import { ContactSheet } from "orchestrator-sheet/contact_sheet.js";
 import { BoardHead } from "orchestrator/board_head.js";
 import { GroupHead } from "orchestrator/group_head.js";
 import { JobCard } from "orchestrator/job_card.js";
 import { number, speaker } from "orchestrator/i18n.js";
 import { isFinished, newestFirst, state } from "orchestrator/jobs.js";
 import { watchClock } from "orchestrator/time.js";
+import { reactive } from "vue";
 
+// Outlives the board: whoever comes back from a picture finds the sheet as it was.
+const sheet = reactive({ group: null, jobs: new Map() });
 const NO_FILTER = { status: "all", words: "", backend: "" };
 
 export default {
-  components: { BoardHead, GroupHead, JobCard },
+  components: { BoardHead, ContactSheet, GroupHead, JobCard },
   props: { texts: Object, backends: Object, expanded: String },
   emits: ["action"],
   template: `
@@ -56,9 +60,12 @@ export default {
           </template>
         </TransitionGroup>
       </div>
+      <Teleport v-if="sheet.group" to="body">
+        <ContactSheet :key="sheet.group" :group="sheet.group" :known="sheet.jobs" :t="t" :tn="tn" :backends="backends" @act="act" @close="closeSheet" />
+      </Teleport>
     </section>`,
   data() {
-    return { state, filter: { ...NO_FILTER }, focused: null, folded: {}, dragged: null, drop: null, selection: new Selection(), selecting: false };
+    return { state, sheet, filter: { ...NO_FILTER }, focused: null, folded: {}, dragged: null, drop: null, selection: new Selection(), selecting: false };
   },
   created() {
     Object.assign(this, speaker(this.texts), { n: number, cards: new Map() });
@@ -76,6 +83,7 @@ export default {
     this.$watch(() => state.jobs.get(this.expanded)?.status, this.reveal, { immediate: true });
   },
   mounted() {
+    if (sheet.group) this.openSheet(sheet.group); // a picture of it was looked at, and left by Back
     if (this.expanded) window.oDashTab?.("queue"); // on a phone the board is one of three parts
   },
   unmounted() {
@@ -174,8 +182,21 @@ export default {
     actOnGroup(row, verb) {
       const ids = (test) => row.group.jobs.filter((job) => state.jobs.has(job.id) && test(job)).map((job) => job.id);
       if (verb === "fold") this.folded[`${row.section}-${row.group.id}`] = !row.folded;
+      if (verb === "sheet-group") this.openSheet(row.group.id);
       if (verb === "cancel-group") this.act("cancel_many", { ids: ids((job) => !isFinished(job)) });
       if (verb === "retry-group") this.act("retry_many", { ids: ids(isRetryable) });
+    },
+    openSheet(group) {
+      if (sheet.group !== group) Object.assign(sheet, { group, jobs: new Map() });
+      this.act("sheet", { id: group });
+    },
+    // The jobs of the sheet that this page was not told of: finished long ago, or far down the queue.
+    fillSheet(group, jobs) {
+      if (sheet.group !== group) return;
+      for (const job of jobs) sheet.jobs.set(job.id, state.jobs.get(job.id) ?? { steps: [], frame: null, heardAt: 0, ...job });
+    },
+    closeSheet() {
+      sheet.group = null;
     },
     actOnSelected({ name, ids }) {
       this.act(`${name}_many`, { ids });

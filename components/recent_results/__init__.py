@@ -68,6 +68,9 @@ def _thumb(image: ImageView) -> dict[str, Any]:
     return {
         "id": str(image.id),
         "cursor": image.cursor,
+        "kind": image.kind,
+        "file": image.file,
+        "durationSeconds": image.duration_seconds,
         "prompt": image.prompt,
         "thumbnailUrl": image.thumbnail_url,
         "url": image.url,

@@ -1,5 +1,6 @@
 import { speaker } from "orchestrator/i18n.js";
 import { state } from "orchestrator/jobs.js";
+import { hasThumbnail, iconOf, lengthOf } from "orchestrator/media.js";
 
 const MAX = 16;
 const COUNT_KEY = "o-recent-count"; // how many there were, so that the page does not jump when they come
@@ -18,7 +19,9 @@ export default {
         <template v-if="!images"><span v-for="n in expected" :key="n" class="o-thumb o-skeleton"></span></template>
         <div v-for="image in images" :key="image.id" class="o-thumb" :data-new="image.fresh || null">
           <a :href="'/canvas/' + image.id" :title="image.prompt" :data-testid="'recent-' + image.id">
-            <img :src="image.thumbnailUrl" :alt="image.prompt" loading="lazy" decoding="async" draggable="false" />
+            <img v-if="hasThumbnail(image)" :src="image.thumbnailUrl" :alt="image.prompt" loading="lazy" decoding="async" draggable="false" />
+            <span v-else class="o-thumb-file" :aria-label="image.prompt || image.file"><svg class="o-i" aria-hidden="true"><use :href="'#o-i-' + iconOf(image)" /></svg></span>
+            <span v-if="lengthOf(image)" class="o-thumb-length o-num">{{ lengthOf(image) }}</span>
           </a>
           <button class="o-thumb-use" :data-testid="'recent-use-' + image.id" @click="$emit('use', image.id)">{{ t("Use settings") }}</button>
         </div>
@@ -34,6 +37,9 @@ export default {
     this.$watch(() => this.images?.length, (count) => count !== undefined && localStorage.setItem(COUNT_KEY, count));
   },
   methods: {
+    hasThumbnail,
+    iconOf,
+    lengthOf,
     snapshot(images) {
       state.recent = images;
     },

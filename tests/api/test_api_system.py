@@ -57,7 +57,9 @@ async def test_health_is_503_while_another_program_holds_the_database(home: Path
 class FullDisk(SqlJobStore):
     """Cannot take in new jobs."""
 
-    async def add(self, jobs: object, *, note: str, receipt: object = None) -> NoReturn:
+    async def add(
+        self, jobs: object, *, note: str, receipt: object = None, group: object = None
+    ) -> NoReturn:
         """Fail."""
         raise StorageError("The disk is full.", fix="Free some space.")
 

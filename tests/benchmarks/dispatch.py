@@ -8,15 +8,16 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from app.graphs.text_to_image import build_text_to_image
 from app.ids import new_id
 from app.models import Catalog, GenerationRequest
+from data.presets import load_presets
 from tests.benchmarks.farm import Events, Gate, app_on, ended, engines, events, online, request
 from tests.benchmarks.results import Result, quantile
 
 JOBS = 100
 WARM_UP = 10
 _P50_MS, _P95_MS = 10, 30
+_PRESETS = load_presets()
 
 
 def measure_dispatch(folder: Path, long: bool) -> list[Result]:
@@ -89,4 +90,4 @@ def direct_graph(prefix: str, number: int) -> dict[str, Any]:
         samplers=("euler",),
         schedulers=("normal",),
     )
-    return build_text_to_image(wanted, prefix=prefix, catalog=catalog)
+    return dict(_PRESETS.build(wanted, prefix=prefix, catalog=catalog).graph)

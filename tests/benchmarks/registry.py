@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.benchmarks.dispatch import measure_dispatch
 from tests.benchmarks.idle import measure_idle
+from tests.benchmarks.makespan import measure_makespan
 from tests.benchmarks.restart import measure_restart
 from tests.benchmarks.results import Result
 from tests.benchmarks.throughput import measure_throughput
@@ -17,6 +18,7 @@ Benchmark = Callable[[Path, bool], list[Result]]
 BENCHMARKS: dict[str, Benchmark] = {
     "dispatch": measure_dispatch,
     "throughput": measure_throughput,
+    "makespan": measure_makespan,
     "idle": measure_idle,
     "restart": measure_restart,
 }

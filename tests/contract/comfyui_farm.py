@@ -18,8 +18,10 @@ from app.runs import Run, RunEvent, RunProgressed, RunSucceeded
 from backends.comfyui.backend import ComfyBackend
 from backends.demo.server import serve_demo
 from backends.demo.settings import DemoSettings
+from data.presets import load_presets
 
 LIMIT_S = 20
+PRESETS = load_presets()
 STEPS = 5
 REQUEST = GenerationRequest(target="gpu-1", prompt="a red fox", width=64, height=64, steps=STEPS)
 FAST = Timeouts(
@@ -56,6 +58,26 @@ class Hanging(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
+class Script(httpx.AsyncBaseTransport):
+    """A server that answers from a list, the last answer for ever; knows no files.
+
+    An answer that is an exception stands for none.
+    """
+
+    def __init__(self, *, queue: list[Any], history: list[Any]) -> None:
+        self._answers = {"queue": queue, "history": history}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        kind = request.url.path.split("/")[1]
+        if kind not in self._answers:
+            return httpx.Response(404)
+        answers = self._answers[kind]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(200, json=answer)
+
+
 @dataclass
 class Farm:
     """A demo engine and backends that talk to it."""
@@ -66,8 +88,9 @@ class Farm:
     group: asyncio.TaskGroup
     serving: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
-    async def connected(self, *, transport: httpx.AsyncBaseTransport | None = None) -> "Watched":
-        watched = Watched(url=self.url, transport=transport)
+    async def connected(self, **options: Any) -> "Watched":
+        """A backend that is online, made with those options."""
+        watched = Watched(url=self.url, **options)
         self.serving.append(self.group.create_task(watched.backend.serve(watched.on_change)))
         await watched.until(lambda status: status.online)
         return watched
@@ -95,19 +118,29 @@ class Farm:
         }
         prompt_id = str(new_id())
         body = {"prompt": graph, "prompt_id": prompt_id, "client_id": "them"}
-        (await self.http.post("/prompt", json=body)).raise_for_status()
-        return prompt_id
+        answer = (await self.http.post("/prompt", json=body)).raise_for_status()
+        return answer.json()["prompt_id"]
 
     async def history(self, prompt_id: str) -> dict[str, Any]:
         return (await self.http.get(f"/history/{prompt_id}")).json().get(prompt_id, {})
+
+    async def ended(self, prompt_id: str | None = None) -> dict[str, Any]:
+        """What the history says of that prompt, or of any, as soon as it does."""
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                entries = (await self.http.get("/history")).json()
+                if entry := entries.get(prompt_id or next(iter(entries), None)):
+                    return entry
 
 
 class Watched:
     """A backend, and a way to wait for its status."""
 
-    def __init__(self, *, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, *, url: str, **options: Any) -> None:
         info = BackendInfo(id="gpu-1", name="GPU 1", kind="comfyui", url=url)
-        self.backend = ComfyBackend(info, timeouts=FAST, clock=SystemClock(), transport=transport)
+        self.backend = ComfyBackend(
+            info, **{"timeouts": FAST, "clock": SystemClock(), "presets": PRESETS, **options}
+        )
         self._changed = asyncio.Event()
 
     def on_change(self, _: BackendStatus) -> None:
@@ -122,9 +155,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def open_farm(home: Path) -> AsyncGenerator[Farm]:
-    """A fresh engine; what talks to it ends with it."""
-    settings = DemoSettings(home=home, step_delay_s=0, faults=True)
+async def open_farm(home: Path, **options: Any) -> AsyncGenerator[Farm]:
+    """A fresh engine, told so; what talks to it ends with it."""
+    settings = DemoSettings(home=home, step_delay_s=0, faults=True, **options)
     async with (
         serve_demo(settings) as url,
         httpx.AsyncClient(base_url=url, trust_env=False) as http,

@@ -20,6 +20,7 @@ from app.errors import (
 )
 from app.models import BackendInfo
 from backends.comfyui.client import ComfyClient
+from backends.comfyui.files import ComfyFiles
 from backends.comfyui.messages import OutputFile
 
 DATA = Path(__file__).parent.parent / "data" / "comfyui"
@@ -268,7 +269,7 @@ def _file(name: str = "x_00001_.png") -> OutputFile:
 async def test_a_file_arrives_in_chunks_whole_and_in_order() -> None:
     client = _client(lambda _: httpx.Response(200, content=PNG))
 
-    chunks = [chunk async for chunk in client.view(_file())]
+    chunks = [chunk async for chunk in ComfyFiles(client).view(_file())]
 
     assert b"".join(chunks) == PNG
     assert len(chunks) == 2
@@ -276,12 +277,12 @@ async def test_a_file_arrives_in_chunks_whole_and_in_order() -> None:
 
 async def test_a_file_that_is_not_there_is_a_bad_output() -> None:
     with pytest.raises(BadOutputError, match=r"x_00001_\.png"):
-        await anext(_client(_answering(404, "")).view(_file()))
+        await anext(ComfyFiles(_client(_answering(404, ""))).view(_file()))
 
 
 async def test_a_server_that_stumbles_over_a_file_may_be_asked_again() -> None:
     with pytest.raises(BackendUnreachableError, match="500"):
-        await anext(_client(_answering(500, "")).view(_file()))
+        await anext(ComfyFiles(_client(_answering(500, ""))).view(_file()))
 
 
 @pytest.mark.parametrize(
@@ -300,4 +301,4 @@ async def test_only_a_whole_png_counts_as_found(
 ) -> None:
     client = _client(lambda _: httpx.Response(status, content=content))
 
-    assert await client.has_complete_png(_file()) is complete
+    assert await ComfyFiles(client).has_whole(_file()) is complete

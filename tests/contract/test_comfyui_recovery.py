@@ -21,6 +21,7 @@ from tests.contract.comfyui_farm import (
     REQUEST,
     Farm,
     LosingAnswers,
+    Script,
     Watched,
     fetched,
     finish,
@@ -58,7 +59,7 @@ async def test_a_run_of_an_earlier_process_is_adopted_while_it_waits(farm: Farm)
     before, after = await farm.connected(), await farm.connected()
     blocker, attempt = new_attempt(), new_attempt()
     await farm.fault(hang_at_step=2)
-    async with before.backend.open(blocker) as run:
+    async with before.backend.open(blocker, REQUEST) as run:
         await run.submit()
         await until_step(run, step=1)
     async with before.backend.open(attempt, REQUEST) as run:
@@ -197,26 +198,6 @@ async def _follow(run: Run, *, into: list[RunEvent], silence: asyncio.Event) -> 
         into.append(event)
         if isinstance(event, RunSilent):
             silence.set()
-
-
-class Script(httpx.AsyncBaseTransport):
-    """A server that answers from a list, the last answer for ever; knows no files.
-
-    An answer that is an exception stands for none.
-    """
-
-    def __init__(self, *, queue: list[Any], history: list[Any]) -> None:
-        self._answers = {"queue": queue, "history": history}
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        kind = request.url.path.split("/")[1]
-        if kind == "view":
-            return httpx.Response(404)
-        answers = self._answers[kind]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return httpx.Response(200, json=answer)
 
 
 NOWHERE: dict[str, Any] = {"queue_running": [], "queue_pending": []}

@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 
 from app.errors import BadOutputError, StorageError
 from data.files import THUMBNAIL_SIDE, PictureFiles
+from tests.support.media import animation, sound, video
 from tests.support.pictures import claimed_png, pieces, png
 
 NAME = PurePosixPath("2026-05-17", "picture.png")
@@ -139,6 +140,17 @@ async def test_a_cancelled_save_leaves_nothing(files: PictureFiles, tmp_path: Pa
     assert left_in(tmp_path) == []
 
 
+async def test_a_save_cancelled_at_once_leaves_nothing_and_nothing_open(
+    files: PictureFiles, tmp_path: Path
+) -> None:
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        saving = group.create_task(files.save(NAME, pieces(png())))
+        await asyncio.sleep(0)  # the thread that opens the file is on its way
+        saving.cancel()
+
+    assert left_in(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -243,17 +255,17 @@ async def test_names_that_lead_out_are_refused(
     assert left_in(tmp_path) == []
 
 
-async def test_strays_are_finished_pictures_only_oldest_first(
+async def test_strays_are_finished_media_only_oldest_first(
     files: PictureFiles, tmp_path: Path
 ) -> None:
     outputs = tmp_path / "outputs"
-    names = ["b/new.png", "old.WEBP", "a/b/c/middle.jpg"]
+    names = ["b/new.png", "old.WEBP", "a/b/c/middle.jpg", "film.mp4", "a/sound.FLAC"]
     hidden = [".trash/gone.png", "a/.cache/x.png", ".half.png.part", ".dot.png", "notes.txt", "x"]
     for name in [*names, *hidden]:
         (outputs / name).parent.mkdir(parents=True, exist_ok=True)
         (outputs / name).write_bytes(b"x")
     for age, name in enumerate(names):
-        os.utime(outputs / name, (1000 - age * 100 % 250, 1000 - age * 100 % 250))
+        os.utime(outputs / name, (1000 - age * 70 % 250, 1000 - age * 70 % 250))
     (outputs / "link.png").symlink_to(outputs / "b/new.png")
 
     strays = await files.strays()
@@ -279,3 +291,122 @@ async def test_inspecting_a_file_tells_what_saving_told(files: PictureFiles) -> 
 async def test_inspecting_what_is_not_there_says_so(files: PictureFiles) -> None:
     with pytest.raises(StorageError, match="gone"):
         await files.inspect(NAME)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "mime"),
+    [(".mp4", "libx264", "video/mp4"), (".webm", "libvpx-vp9", "video/webm")],
+)
+async def test_a_video_is_kept_with_its_length_and_its_first_frame(
+    files: PictureFiles, suffix: str, codec: str, mime: str
+) -> None:
+    data = video(suffix=suffix, codec=codec)
+
+    stored = await files.save(PurePosixPath(f"clip{suffix}"), pieces(data))
+
+    assert files.path(stored.file).read_bytes() == data
+    assert (stored.kind, stored.mime) == ("video", mime)
+    assert (stored.width, stored.height) == (64, 48)
+    assert stored.duration_s == pytest.approx(2, abs=0.2)
+    with Pillow.open(files.thumbnail(stored.sha256)) as thumbnail:
+        assert thumbnail.size == (64, 48)
+
+
+@pytest.mark.parametrize("part", [0, 0.01, 0.5, 0.8])
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [
+        (".mp4", "libx264", {}),
+        (".mp4", "libx264", {"movflags": "faststart"}),
+        (".webm", "libvpx-vp9", {}),
+    ],
+    ids=["index at the end", "index at the start", "webm"],
+)
+async def test_a_video_cut_short_is_refused_and_gone(
+    files: PictureFiles,
+    tmp_path: Path,
+    suffix: str,
+    codec: str,
+    options: dict[str, str],
+    part: float,
+) -> None:
+    data = video(suffix=suffix, codec=codec, options=options)
+
+    with pytest.raises(BadOutputError):
+        await files.save(PurePosixPath(f"clip{suffix}"), pieces(data[: int(len(data) * part)]))
+
+    assert left_in(tmp_path) == []
+
+
+async def test_a_video_without_a_thumbnail_gets_another(files: PictureFiles) -> None:
+    name = PurePosixPath("clip.mp4")
+    stored = await files.save(name, pieces(video()))
+    files.thumbnail(stored.sha256).unlink()
+
+    assert (await files.remake_thumbnail(name, stored.sha256)).is_file()
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".gif", ".png"])
+async def test_an_animation_is_a_picture_with_a_length(files: PictureFiles, suffix: str) -> None:
+    data = animation(suffix=suffix, frames=5, frame_ms=200)
+
+    stored = await files.save(PurePosixPath(f"anim{suffix}"), pieces(data))
+
+    assert (stored.kind, stored.width, stored.height) == ("image", 64, 48)
+    assert stored.duration_s == pytest.approx(1.0)
+    assert files.thumbnail(stored.sha256).is_file()
+
+
+async def test_a_picture_that_stands_has_no_length(files: PictureFiles) -> None:
+    stored = await files.save(NAME, pieces(png()))
+
+    assert (stored.kind, stored.duration_s) == ("image", None)
+
+
+async def test_a_sound_is_kept_with_its_length_and_nothing_to_see(
+    files: PictureFiles, tmp_path: Path
+) -> None:
+    stored = await files.save(PurePosixPath("tone.flac"), pieces(sound(seconds=1.5)))
+
+    assert (stored.kind, stored.mime, stored.width, stored.height) == ("audio", "audio/flac", 0, 0)
+    assert stored.duration_s == pytest.approx(1.5, abs=0.1)
+    assert left_in(tmp_path) == ["outputs/tone.flac"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "mime"),
+    [
+        ("notes.txt", "text", "text/plain"),
+        ("data.json", "text", "application/json"),
+        ("x.latent", "file", "application/octet-stream"),
+        ("page.html", "file", "application/octet-stream"),
+        ("drawing.svg", "file", "application/octet-stream"),
+        ("model.glb", "file", "application/octet-stream"),
+    ],
+)
+async def test_everything_else_is_kept_as_it_is_and_never_as_a_page(
+    files: PictureFiles, name: str, kind: str, mime: str
+) -> None:
+    stored = await files.save(PurePosixPath(name), pieces(b"hello"))
+
+    assert (stored.kind, stored.mime, stored.size_bytes) == (kind, mime, 5)
+    assert files.path(stored.file).read_bytes() == b"hello"
+
+
+async def test_a_text_has_no_thumbnail(files: PictureFiles) -> None:
+    stored = await files.save(PurePosixPath("notes.txt"), pieces(b"hello"))
+
+    with pytest.raises(StorageError, match="nothing to see"):
+        await files.remake_thumbnail(stored.file, stored.sha256)
+
+
+async def test_a_file_without_end_is_refused_and_gone(files: PictureFiles, tmp_path: Path) -> None:
+    async def endless() -> AsyncGenerator[bytes]:
+        chunk = bytes(1024 * 1024)
+        while True:
+            yield chunk
+
+    with pytest.raises(BadOutputError, match="too large"):
+        await files.save(PurePosixPath("endless.txt"), endless())
+
+    assert left_in(tmp_path) == []

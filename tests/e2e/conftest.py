@@ -13,7 +13,7 @@ from tests.support.app_process import AppProcess
 from tests.support.browser import ensure_browser, launch_args
 
 _DURING_OUTAGE = re.compile(r"ERR_CONNECTION|WebSocket connection|net::|Failed to fetch")
-_REFUSED = re.compile(r"status of 401")
+_REFUSED = re.compile(r"status of (401|422)")
 
 OpenPage = Callable[..., Page]
 

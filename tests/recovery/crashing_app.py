@@ -15,10 +15,11 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 
-from app.config import RetrySettings, Timeouts
+from app.config import RetrySettings, SchedulingSettings, Timeouts
 from app.errors import ConflictError
 from app.events import Event, JobChanged, JobProgressed
 from app.models import BackendInfo, JobState
@@ -47,6 +48,8 @@ class Plan:
     crash_at: str | None = None
     trace: Path | None = None
     on_progress: str | None = None  # "cancel", or "forget": the engine loses its memory
+    prefetch: bool = False  # a prompt more than runs
+    on_ahead: str | None = None  # "cancel" it, or "pause" and go on when it is back
     retry_failed: bool = False  # as the user would, once
     outputs: Path | None = None
     largest_file: int | None = None  # bytes; what goes beyond fails as on a full disk
@@ -84,7 +87,12 @@ async def _live(plan: Plan) -> None:
     )
     engine = BackendInfo(id=ENGINE_ID, name="GPU 1", kind="comfyui", url=plan.engine)
     settings = settings_for(
-        plan.home, backends=[engine], timeouts=QUICK, retry=SOON, outputs=plan.outputs
+        plan.home,
+        backends=[engine],
+        timeouts=QUICK,
+        retry=SOON,
+        outputs=plan.outputs,
+        scheduling=SchedulingSettings(prefetch=plan.prefetch),
     )
     async with open_services(settings, parts=parts) as opened, asyncio.TaskGroup() as group:
         tasks = [group.create_task(work, name=name) for name, work in opened.background.items()]
@@ -96,6 +104,7 @@ async def _live(plan: Plan) -> None:
 async def _work(services: Services, plan: Plan) -> None:
     """Submit, play the user, and return when nothing waits or runs."""
     user = _User(services, plan)
+    await services.jobs.resume()  # of what a former life paused
     with services.bus.subscribe(JobChanged, JobProgressed) as inbox:
         for number in range(plan.submit):
             params = {
@@ -118,6 +127,7 @@ class _User:
         self._services = services
         self._plan = plan
         self._todo = {plan.on_progress, "retry" if plan.retry_failed else None} - {None}
+        self._ahead: UUID | None = None  # the first job that was sent ahead
 
     async def react(self, event: Event) -> None:
         """Do what the plan wants at this event."""
@@ -128,13 +138,35 @@ class _User:
                     await self._services.jobs.cancel(job_id)
             case JobProgressed() if "forget" in self._todo:
                 self._todo.discard("forget")
-                async with httpx.AsyncClient(trust_env=False) as http:
-                    await http.post(f"{self._plan.engine}/demo/faults", json={"forget": True})
+                await self._fault(forget=True)
+            case JobChanged(job=job) if job.ahead_on is not None and self._ahead is None:
+                self._ahead = job.id
+                await self._on_ahead(job.id)
+            case JobChanged(job=job) if job.id == self._ahead and job.ahead_on is None:
+                if self._services.jobs.queue().paused:
+                    await self._services.jobs.resume()
+                    await self._fault()
             case JobChanged(job=job) if job.state is JobState.FAILED and "retry" in self._todo:
                 self._todo.discard("retry")
                 await self._services.jobs.retry(job.id)
             case _:
                 pass
+
+    async def _on_ahead(self, job_id: UUID) -> None:
+        match self._plan.on_ahead:
+            case "pause":
+                await self._services.jobs.pause()
+            case "cancel":
+                with suppress(ConflictError):
+                    await self._services.jobs.cancel(job_id)
+                await self._fault()
+            case _:
+                pass
+
+    async def _fault(self, **faults: object) -> None:
+        """Arm faults at the engine; any call lets go on what hangs."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await http.post(f"{self._plan.engine}/demo/faults", json=faults)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ POINTS: dict[str, Story] = {
     "run.submit:after": Story(),
     "store.apply.accepted:before": Story(),
     "store.apply.accepted:after": Story(),
+    "run.events.RunStarted:before": Story(),
     "run.events.RunProgressed:before": Story(),
     "run.events.RunProgressed:before#3": Story(),
     "run.events.RunPreviewed:before": Story(),
@@ -82,6 +83,28 @@ POINTS: dict[str, Story] = {
     "store.apply.lost:after": _LOST,
 }
 
+_QUEUE_AHEAD: dict[str, Any] = {"submit": 3, "prefetch": True}
+_PAUSED = {**_QUEUE_AHEAD, "on_ahead": "pause"}
+_CANCELLED = {**_QUEUE_AHEAD, "on_ahead": "cancel"}
+
+# A prompt is sent ahead while another runs.
+POINTS_AHEAD: dict[str, dict[str, Any]] = {
+    "store.apply.ahead:before": _QUEUE_AHEAD,
+    "store.apply.ahead:after": _QUEUE_AHEAD,
+    "run.submit:after#2": _QUEUE_AHEAD,
+    "store.apply.accepted:after#2": _QUEUE_AHEAD,
+    "store.apply.begun:before": _QUEUE_AHEAD,
+    "store.apply.begun:after": _QUEUE_AHEAD,
+    "files.save:after#2": _QUEUE_AHEAD,
+    "run.interrupt:before": _PAUSED,
+    "run.interrupt:after": _PAUSED,
+    "store.apply.recalled:before": _PAUSED,
+    "store.apply.recalled:after": _PAUSED,
+    "store.apply.cancel_requested:after": _CANCELLED,
+    "run.interrupt:after#1": _CANCELLED,
+    "store.apply.cancelled:before": _CANCELLED,
+}
+
 # Reads and housekeeping: nothing of a job can be lost between them.
 _NO_STEPS = (
     *("unfinished", "paused", "last_rank", "attempts", "attempt_ids", "forget"),
@@ -106,6 +129,39 @@ def test_a_job_survives_kill_9_at(
     assert lives.run(plan()) == 0
     (job,) = audit(home, engine.executed())
     assert (job.state, job.executed) == (story.state, story.executed)
+
+
+@pytest.mark.parametrize(("place", "story"), POINTS_AHEAD.items(), ids=list(POINTS_AHEAD))
+def test_a_prompt_sent_ahead_survives_kill_9_at(
+    place: str,
+    story: dict[str, Any],
+    home: Path,
+    engine: Engine,
+    lives: Lives,
+    plan: Callable[..., Plan],
+) -> None:
+    if "on_ahead" in story:
+        engine.fault(hang_at_step=2)  # so that there is time to change one's mind
+    assert lives.run(plan(crash_at=place, **story)) == -signal.SIGKILL
+    engine.release()
+    assert lives.run(plan(prefetch=True)) == 0
+    jobs = audit(home, engine.executed())
+    states = {job.state for job in jobs}
+    # What was released while the app was down may be done before the wish to cancel is heard.
+    assert states <= ({"done", "cancelled"} if story is _CANCELLED else {"done"})
+    assert len(jobs) == 3
+    assert all(job.executed == 1 for job in jobs if job.state == "done")
+    assert all(job.executed <= 1 for job in jobs)
+
+
+def test_a_prompt_taken_back_by_a_pause_is_drawn_once(
+    home: Path, engine: Engine, lives: Lives, plan: Callable[..., Plan]
+) -> None:
+    engine.fault(hang_at_step=2)
+    assert lives.run(plan(**_PAUSED)) == 0
+    jobs = audit(home, engine.executed())
+    assert [(job.state, job.executed) for job in jobs] == [("done", 1)] * 3
+    assert max(len(job.attempts) for job in jobs) == 2
 
 
 def test_a_job_that_was_never_on_disk_is_never_drawn(

@@ -117,7 +117,7 @@ def _step(change: JobChange) -> str:
     if change.event is not None:
         return change.event.removeprefix("job.")
     if change.job.state is JobState.RUNNING:
-        return "claim"
+        return "claim" if change.attempt else "begun"
     if change.attempt is not None and change.attempt.state is AttemptState.LOST:
         return "lost"
     if change.job.state is JobState.QUEUED:

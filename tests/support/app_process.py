@@ -1,5 +1,6 @@
 """The whole app as a process of its own, as its users start it."""
 
+import json
 import os
 import re
 import signal
@@ -83,7 +84,7 @@ class AppProcess:
         if not self.log.exists():
             return []
         lines = self.log.read_text(encoding="utf-8").splitlines()
-        return [line for line in lines if re.match(r"^\S+ \S+ (ERROR|CRITICAL) ", line)]
+        return [line for line in lines if json.loads(line)["level"] in ("ERROR", "CRITICAL")]
 
 
 def _wait_for_url(process: subprocess.Popen[str]) -> str:

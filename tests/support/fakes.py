@@ -17,7 +17,16 @@ LIMIT_S = 10
 """No wait of a test is longer."""
 START = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
 CATALOG = Catalog(
-    node_classes=frozenset({"KSampler"}),
+    node_classes=frozenset(
+        {
+            "CheckpointLoaderSimple",
+            "CLIPTextEncode",
+            "EmptyLatentImage",
+            "KSampler",
+            "SaveImage",
+            "VAEDecode",
+        }
+    ),
     models={"checkpoints": ("model-a.safetensors",)},
     samplers=("euler",),
     schedulers=("normal",),

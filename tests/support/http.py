@@ -131,6 +131,72 @@ async def stream(
             await serving
 
 
+class Socket:
+    """A WebSocket as its client sees it."""
+
+    def __init__(
+        self, *, outbox: "asyncio.Queue[Message]", inbox: "asyncio.Queue[Message]"
+    ) -> None:
+        self._outbox = outbox
+        self._inbox = inbox
+
+    async def message(self) -> Message:
+        """What the server does next: accept, send or close."""
+        async with asyncio.timeout(LIMIT_S):
+            return await self._inbox.get()
+
+    async def hear(self) -> dict[str, Any]:
+        """The next JSON message."""
+        message = await self.message()
+        assert message["type"] == "websocket.send", message
+        return json.loads(message["text"])
+
+    async def until(self, type_: str) -> dict[str, Any]:
+        """The next JSON message of a type."""
+        while (heard := await self.hear())["type"] != type_:
+            pass
+        return heard
+
+    def say(self, text: str) -> None:
+        """Send a text."""
+        self._outbox.put_nowait({"type": "websocket.receive", "text": text})
+
+
+@asynccontextmanager
+async def socket(
+    asgi: ASGIApp, path: str, *, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[Socket]:
+    """A WebSocket to the app; hung up at the end."""
+    outbox: asyncio.Queue[Message] = asyncio.Queue()
+    inbox: asyncio.Queue[Message] = asyncio.Queue()
+    outbox.put_nowait({"type": "websocket.connect"})
+
+    async def send(message: Message) -> None:
+        inbox.put_nowait(message)
+
+    given = {"host": "127.0.0.1:3000", **(headers or {})}
+    scope: dict[str, Any] = {
+        "type": "websocket",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 3000),
+        "subprotocols": [],
+    }
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(_serve(asgi, scope, outbox.get, send), name="socket")
+        yield Socket(outbox=outbox, inbox=inbox)
+        outbox.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        async with asyncio.timeout(LIMIT_S):
+            await serving
+
+
 async def _serve(asgi: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     await asgi(scope, receive, send)
 

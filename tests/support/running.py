@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app.config import BackendSettings, RetrySettings, Settings, Timeouts
-from app.models import BackendInfo, Job, JobState
+from app.config import BackendSettings, RetrySettings, SchedulingSettings, Settings, Timeouts
+from app.models import BackendInfo, Catalog, Job, JobState
 from app.ports import Clock, FileStore, JobStore
 from app.runs import Backend
 from app.services import Services
@@ -44,6 +44,7 @@ def settings_for(
         "demo_engine": demo,
         "demo_step_delay_s": 0,
         "retry": RetrySettings(),
+        "scheduling": SchedulingSettings(prefetch=False),  # one prompt at a time unless wanted
         "timeouts": Timeouts(check_s=0.2, lost_confirm_s=0.1),
     }
     return Settings(**{**values, **changes})
@@ -56,13 +57,19 @@ async def running(
     clock: Clock | None = None,
     job_store: Callable[[Database, Clock], JobStore] | None = None,
     file_store: Callable[[Settings], FileStore] | None = None,
+    configured: bool = True,
     **changes: Any,
 ) -> AsyncGenerator[Services]:
-    """The services at work on these backends (with none: the demo engine)."""
+    """The services at work on these backends (with none: the demo engine).
+
+    Unless `configured`, they are not in the configuration: whoever adds them gets these.
+    """
     by_id = {backend.info.id: backend for backend in backends}
 
-    def fake(info: BackendInfo, _timeouts: Timeouts, _clock: Clock, _client_id: str) -> Backend:
-        return by_id[info.id]
+    def fake(
+        info: BackendInfo, _catalog: Catalog | None, _settings: Settings, *_: object
+    ) -> Backend:
+        return by_id.setdefault(info.id, FakeBackend(info))
 
     parts = Parts(
         clock=clock or SystemClock(),
@@ -71,7 +78,9 @@ async def running(
         **({"backend": fake} if backends else {}),
     )
     settings = settings_for(
-        home, backends=[each.info for each in backends], **{"demo": not backends, **changes}
+        home,
+        backends=[each.info for each in backends if configured],
+        **{"demo": not backends, **changes},
     )
     async with open_services(settings, parts=parts) as opened, asyncio.TaskGroup() as group:
         tasks = [group.create_task(work, name=name) for name, work in opened.background.items()]
@@ -120,6 +129,18 @@ async def until_job(
                     return job
                 await inbox.wait()
                 inbox.drain()
+
+
+async def until_that(
+    services: Services, job_id: UUID, ready: Callable[[Job], bool], *, limit_s: float = LIMIT_S
+) -> Job:
+    """Wait until something is true of the job; the job as it is then."""
+    with services.bus.subscribe() as inbox:
+        async with asyncio.timeout(limit_s):
+            while not ready(job := await services.jobs.get(job_id)):
+                await inbox.wait()
+                inbox.drain()
+    return job
 
 
 def reason(services: Services, job: Job) -> str | None:

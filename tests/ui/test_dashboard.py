@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +20,6 @@ from app.ids import new_id
 from app.models import Job, JobState
 from app.runs import RunFailed
 from app.services import Services
-from app.views import JobView
 from components.feed import Batch
 from components.generation_form.button import GenerateButton
 from components.job_feed import JobFeed
@@ -29,8 +27,18 @@ from components.notify import Toast
 from components.queue_board import QueueBoard
 from components.status_bar import StatusBar
 from pages.shell import build_root
-from tests.support.fakes import LIMIT_S, FakeBackend, info
+from tests.support.fakes import FakeBackend, info
 from tests.support.running import running, submit, until_job
+from tests.support.visitor import (
+    browsing,
+    click,
+    fill,
+    jobs_of,
+    messages,
+    part,
+    until,
+    until_jobs,
+)
 
 
 @pytest.fixture
@@ -46,71 +54,10 @@ async def services(home: Path, backend: FakeBackend) -> AsyncIterator[Services]:
         yield core
 
 
-@asynccontextmanager
-async def browsing(
-    services: Services, path: str = "/", *, language: str = "en"
-) -> AsyncIterator[User]:
-    """Somebody who has opened the page."""
-    async with user_simulation(root=build_root(services)) as user:
-        user.http_client.headers["accept-language"] = language
-        await user.open(path)
-        yield user
-
-
-def part(user: User, testid: str) -> Any:
-    """The one element with that test id."""
-    assert user.client
-    elements = user.client.elements.values()
-    found = [each for each in elements if each.props.get("data-testid") == testid]
-    assert len(found) == 1, f"{len(found)} elements are called {testid}"
-    return found[0]
-
-
-def fill(user: User, **values: Any) -> None:
-    """Write into fields, by test id with underscores."""
-    assert user.client
-    with user.client:
-        for name, value in values.items():
-            part(user, name.replace("_", "-")).value = value
-
-
-def click(user: User, testid: str) -> None:
-    """Press it."""
-    UserInteraction(user, {part(user, testid)}, None).trigger("click")
-
-
 def act(user: User, verb: str, job: Job | None = None, **more: Any) -> None:
     """Do something on the queue board."""
     args = {"verb": verb, "id": str(job.id) if job else None, **more}
     user.find(QueueBoard).trigger("action", args)
-
-
-def messages(user: User) -> list[tuple[str, str]]:
-    """What the page says from here on: kind and text."""
-    toast = next(iter(user.find(Toast).elements))
-    said: list[tuple[str, str]] = []
-    toast.show = lambda text, *, kind, undo=None: said.append((kind, text))
-    return said
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Let the page work until that holds."""
-    async with asyncio.timeout(LIMIT_S):
-        while not condition():  # noqa: ASYNC110 - NiceGUI says nowhere that a handler is done
-            await asyncio.sleep(0)
-
-
-async def jobs_of(services: Services) -> list[JobView]:
-    """All jobs there are, in queue order."""
-    return (await services.jobs.board()).jobs
-
-
-async def until_jobs(services: Services, ready: Callable[[list[JobView]], bool]) -> list[JobView]:
-    """Wait until the jobs are as wanted."""
-    async with asyncio.timeout(LIMIT_S):
-        while not ready(jobs := await jobs_of(services)):  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0)
-    return jobs
 
 
 def feeds() -> set[str]:
@@ -120,7 +67,7 @@ def feeds() -> set[str]:
 
 async def test_generate_submits_what_the_form_holds(services: Services) -> None:
     async with browsing(services) as user:
-        fill(user, backend_select="gpu-1", prompt_input="a red fox", negative_prompt_input="snow")
+        fill(user, where_select="gpu-1", prompt_input="a red fox", negative_prompt_input="snow")
         fill(user, width_input=640, height_input=960, steps_input=12, cfg_input=4.5)
         fill(user, count_input=2, priority_select=10, hold_toggle=True)
         click(user, "generate-button")
@@ -138,7 +85,7 @@ async def test_a_locked_seed_is_used_and_an_unlocked_one_is_shown_afterwards(
     services: Services,
 ) -> None:
     async with browsing(services) as user:
-        fill(user, backend_select="gpu-1", prompt_input="a red fox", seed_input="42")
+        fill(user, where_select="gpu-1", prompt_input="a red fox", seed_input="42")
         UserInteraction(user, {part(user, "seed-input")}, None).trigger("update:value", "42")
         click(user, "generate-button")
         jobs = await until_jobs(services, lambda jobs: len(jobs) == 1)
@@ -452,7 +399,7 @@ async def test_a_backend_that_goes_is_shown_as_offline(
     services: Services, backend: FakeBackend
 ) -> None:
     async with browsing(services) as user:
-        fill(user, backend_select="gpu-1")
+        fill(user, where_select="gpu-1")
         assert part(user, "backend-state").text == "Online"
 
         backend.becomes(online=False, last_error="It was switched off.")

@@ -145,18 +145,25 @@ async def test_a_lost_prompt_is_sent_again_without_counting(home: Path) -> None:
     assert (done.state, done.attempts, done.losses) == (JobState.DONE, 1, 1)
 
 
-async def test_a_prompt_that_is_lost_again_and_again_fails_as_poison(home: Path) -> None:
+async def test_a_job_under_which_its_backend_goes_away_again_is_held_until_somebody_runs_it(
+    home: Path,
+) -> None:
     backend = FakeBackend(info())
 
-    async with running(home, backend, retry={"max_losses": 3}) as services:
+    async with running(home, backend) as services:
         job = await submit(services)
-        for _ in range(3):
+        for _ in range(2):
             (await until_sent(backend)).push(RunLost())
-        failed = await until_job(services, job.id, JobState.FAILED)
+        held = await until_job(services, job.id, JobState.CREATED)
+        seen = len(backend.prompts)
+        await services.jobs.run(job.id)
+        (await until_sent(backend)).succeed()
+        done = await until_job(services, job.id, JobState.DONE)
 
-    assert failed.failure is not None
-    assert (failed.failure.code, failed.losses) == ("poison", 3)
-    assert len(backend.prompts) == 3
+    assert held.failure is not None
+    assert (held.failure.code, held.losses, held.lost_on) == ("poison", 2, ("gpu-1", "gpu-1"))
+    assert seen == 2
+    assert (done.losses, done.failure) == (0, None)
 
 
 async def test_when_a_prompt_was_accepted_is_kept_at_its_end(home: Path) -> None:

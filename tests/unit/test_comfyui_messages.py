@@ -17,12 +17,14 @@ from backends.comfyui.messages import (
     NodesCached,
     NodesProgressed,
     NodeStarted,
+    OutputFile,
+    OutputText,
     PreviewReceived,
     QueueCounted,
     RunClosed,
     RunFailedMessage,
     RunInterruptedMessage,
-    RunStarted,
+    RunStartedMessage,
     RunSucceededMessage,
     TextReceived,
     parse,
@@ -34,7 +36,7 @@ DATA = Path(__file__).parent.parent / "data" / "comfyui"
 RECORDINGS = sorted((DATA / "ws").glob("*.jsonl"))
 KINDS = {
     "status": QueueCounted,
-    "execution_start": RunStarted,
+    "execution_start": RunStartedMessage,
     "execution_cached": NodesCached,
     "progress": NodesProgressed,
     "progress_state": NodesProgressed,
@@ -87,9 +89,14 @@ def test_a_recorded_run_is_told_from_start_to_close() -> None:
     messages = _parsed("01")
 
     counts = Counter(type(message) for message in messages)
-    assert [counts[kind] for kind in (RunStarted, RunSucceededMessage, RunClosed)] == [1, 1, 1]
+    assert [counts[kind] for kind in (RunStartedMessage, RunSucceededMessage, RunClosed)] == [
+        1,
+        1,
+        1,
+    ]
     assert _only(messages, NodesCached).node_ids == ("4", "5", "6", "7")
-    (file,) = _only(messages, NodeExecuted).files
+    (file,) = _only(messages, NodeExecuted).made
+    assert isinstance(file, OutputFile)
     assert (file.type, file.filename.endswith("_.png")) == ("output", True)
 
 
@@ -179,15 +186,17 @@ def test_what_makes_no_sense_is_ignored(raw: str | bytes) -> None:
     assert parse(raw) is None
 
 
-def test_outputs_that_are_no_files_are_left_out_of_a_history_entry() -> None:
+def test_files_and_texts_are_what_a_history_entry_tells_of() -> None:
     entry = json.loads((DATA / "history_output_kinds.json").read_text())
 
     parsed = parse_history({"p": entry}, prompt_id="p")
 
     assert parsed is not None
     assert parsed.outcome is Outcome.SUCCESS
-    endings = {Path(file.filename).suffix for file in parsed.files}
-    assert {".mp4", ".webp", ".txt", ".latent"} <= endings
+    files = [made for made in parsed.made if isinstance(made, OutputFile)]
+    assert {".mp4", ".webp", ".txt", ".latent"} <= {Path(file.filename).suffix for file in files}
+    texts = [made for made in parsed.made if isinstance(made, OutputText)]
+    assert [(text.node_id, text.text) for text in texts] == [("11", "hello\nworld")]
 
 
 @pytest.mark.parametrize(
@@ -304,3 +313,63 @@ def test_a_run_whose_graph_is_unknown_still_has_steps() -> None:
     assert progress is not None
     assert (progress.step, progress.steps) == (2, 4)
     assert 0 < progress.fraction < 1
+
+
+def test_what_a_node_says_is_shown_with_its_title_until_another_executes() -> None:
+    tracker = ProgressTracker()
+    tracker.know(BRIEF)
+    tracker.hear(NodeStarted(prompt_id="p", node_id="4"), at=0)
+
+    said = tracker.hear(TextReceived(node_id="4", text="Downloading 40 %\n(2 of 5)"), at=1)
+    moved = tracker.hear(NodeStarted(prompt_id="p", node_id="9"), at=2)
+
+    assert said is not None
+    assert said.node_title == "Load checkpoint: Downloading 40 %"
+    assert moved is not None
+    assert moved.node_title == "Save image"
+
+
+def test_recorded_words_of_a_node_reach_the_progress() -> None:
+    tracker = ProgressTracker()
+    frame = struct.pack(">II", 3, 1) + b"2" + "héllo".encode()
+    message = parse(frame)
+    assert isinstance(message, TextReceived)
+
+    tracker.hear(NodeStarted(prompt_id=None, node_id="2"), at=0)
+    progress = tracker.hear(message, at=0)
+
+    assert progress is not None
+    assert progress.node_title == "héllo"
+
+
+def test_the_activity_of_newer_servers_is_shown_too() -> None:
+    state = {"value": 0.0, "max": 1.0, "state": "running", "activity": "loading"}
+    message = parse(
+        json.dumps({"type": "progress_state", "data": {"prompt_id": "p", "nodes": {"4": state}}})
+    )
+    tracker = ProgressTracker()
+    tracker.know(BRIEF)
+    assert isinstance(message, NodesProgressed)
+
+    progress = tracker.hear(message, at=0)
+
+    assert progress is not None
+    assert progress.node_title == "Load checkpoint: loading"
+
+
+def test_waiting_in_the_queue_does_not_count_as_time_of_a_step() -> None:
+    tracker = ProgressTracker()
+    tracker.know(BRIEF)
+    steps = [
+        NodesProgressed(
+            prompt_id="p",
+            nodes=(NodeProgress(node_id="3", value=step, maximum=4, finished=False),),
+        )
+        for step in (1, 2)
+    ]
+
+    tracker.hear(NodesCached(prompt_id="p", node_ids=()), at=500)
+    told = [tracker.hear(message, at=1000 + number) for number, message in enumerate(steps)]
+
+    assert told[-1] is not None
+    assert told[-1].eta_s == pytest.approx(2)

@@ -15,7 +15,10 @@ from app.config import (
     MIN_TOKEN,
     BackendSettings,
     ConfigError,
+    FluxSettings,
+    HealthSettings,
     RetrySettings,
+    SchedulingSettings,
     Settings,
     Timeouts,
     load_settings,
@@ -263,6 +266,29 @@ def test_example_changes_nothing_until_it_is_uncommented() -> None:
     assert yaml.safe_load(EXAMPLE.read_text("utf-8")) is None
 
 
+PARTS: dict[str, type[BaseModel]] = {
+    "scheduling": SchedulingSettings,
+    "health": HealthSettings,
+    "flux": FluxSettings,
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_example_shows_every_key_of_a_part_with_its_default(part: str) -> None:
+    shown = uncommented()[part]
+    model = PARTS[part]
+
+    assert set(shown) == set(model.model_fields)
+    shown.pop("prices_usd", None)  # one of many, to show how
+    assert model.model_validate(shown) == model()
+
+
+def test_the_ids_of_presets_are_no_ids_of_backends() -> None:
+    for taken in ("auto", "demo", "flux"):
+        with pytest.raises(ValueError, match="choose another id"):
+            BackendSettings.model_validate({"id": taken, "url": "http://127.0.0.1:8188"})
+
+
 @pytest.mark.parametrize(
     ("model", "path"),
     [(Settings, ()), (Timeouts, ("timeouts",)), (RetrySettings, ("retry",))],
@@ -278,7 +304,7 @@ def test_example_shows_every_key_with_its_default(
     defaults = {name: field.default for name, field in model.model_fields.items()}
     plain = {k: str(v) if isinstance(v, Path) else v for k, v in defaults.items()}
     as_yaml = {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
-    nested = {"backends", "timeouts", "retry"}
+    nested = {"backends", "timeouts", "retry", *PARTS}
     assert {k: v for k, v in shown.items() if k not in nested} == {
         k: v for k, v in as_yaml.items() if k not in nested
     }

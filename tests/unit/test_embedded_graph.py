@@ -5,8 +5,8 @@ import json
 import pytest
 
 from app.graphs.embedded import as_drawn
-from app.graphs.text_to_image import build_text_to_image
 from app.models import Catalog, GenerationRequest
+from data.presets import load_presets
 
 _REQUEST = GenerationRequest(target="gpu-1", prompt="a red fox", sampler="euler_a", seed=7)
 _CATALOG = Catalog(
@@ -18,13 +18,29 @@ _CATALOG = Catalog(
 
 
 def test_picture_remembers_what_its_backend_chose() -> None:
-    graph = build_text_to_image(_REQUEST, prefix="x", catalog=_CATALOG)
+    graph = load_presets().build(_REQUEST, prefix="x", catalog=_CATALOG).graph
 
     drawn = as_drawn(_REQUEST, {"prompt": json.dumps(graph)})
 
     assert drawn.checkpoint == "sd15.safetensors"
     assert drawn.sampler == "euler_ancestral"
     assert (drawn.prompt, drawn.seed) == ("a red fox", 7)
+
+
+@pytest.mark.parametrize(
+    ("loader", "name"),
+    [
+        ("ImageOnlyCheckpointLoader", "ckpt_name"),
+        ("UNETLoader", "unet_name"),
+        ("UpscaleModelLoader", "model_name"),
+    ],
+)
+def test_the_model_is_told_whichever_node_loaded_it(loader: str, name: str) -> None:
+    graph = {"1": {"class_type": loader, "inputs": {name: "model.safetensors"}}}
+
+    drawn = as_drawn(_REQUEST, {"prompt": json.dumps(graph)})
+
+    assert drawn.checkpoint == "model.safetensors"
 
 
 @pytest.mark.parametrize(

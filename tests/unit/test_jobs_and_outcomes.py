@@ -7,10 +7,11 @@ import pytest
 
 from app import errors
 from app.config import RetrySettings
-from app.errors import OrchestratorError
-from app.models import AttemptState, Job, JobState
+from app.errors import BackendError, OrchestratorError
+from app.models import AttemptState, Fallback, Job, JobFailure, JobState, JobTerms
 from app.outcomes import Ending, failure_of, pause_s
-from tests.support.values import NOW, a_job, an_attempt, an_image
+from app.policy import POLICIES, policy_of
+from tests.support.values import NOW, a_job, a_request, an_attempt, an_image
 
 RETRY = RetrySettings(max_attempts=3, backoff_s=2, backoff_max_s=60, max_losses=3)
 ALLOWED = {
@@ -19,6 +20,7 @@ ALLOWED = {
     ("queued", "running"),
     ("queued", "cancelled"),
     ("queued", "failed"),
+    ("running", "created"),
     ("running", "queued"),
     ("running", "done"),
     ("running", "failed"),
@@ -38,7 +40,8 @@ def running_job(**changes: object) -> Job:
 
 def ending(job: Job, *, accepted: bool = True) -> Ending:
     """Its attempt ends now."""
-    attempt = an_attempt(job, accepted_at=NOW if accepted else None)
+    number = job.attempts if job.state is JobState.RUNNING else job.attempts + 1
+    attempt = an_attempt(job, number=number, accepted_at=NOW if accepted else None)
     return Ending(attempt=attempt, now=NOW, retry=RETRY)
 
 
@@ -137,7 +140,7 @@ def test_a_failed_job_says_when_and_why() -> None:
     [
         (0, YES, NO, "queued", "lost", 1, 0),
         (1, YES, NO, "queued", "lost", 2, 0),
-        (2, YES, NO, "failed", "lost", 3, 1),
+        (2, YES, NO, "created", "lost", 3, 0),
         (0, NO, NO, "queued", "lost", 0, 0),
         (2, NO, NO, "queued", "lost", 2, 0),
         (0, YES, YES, "cancelled", "cancelled", 0, 1),
@@ -160,9 +163,106 @@ def test_what_a_loss_means(
     assert (change.job.state, change.job.losses, change.job.attempts) == (state, lost, attempts)
     assert change.attempt is not None
     assert change.attempt.state == attempt_state
-    if state == "failed":
+    assert change.job.lost_on == (("gpu-1",) if lost > losses else ())
+    if state == "created":
         assert change.job.failure is not None
         assert change.job.failure.code == "poison"
+        assert change.job.failure.message.endswith("drew this: gpu-1 at 12:00 UTC.")
+
+
+def test_a_job_under_which_two_backends_went_away_is_held_whatever_the_limit() -> None:
+    earlier = an_attempt(
+        a_job(), backend_id="gpu-9", state=AttemptState.LOST, accepted_at=NOW, ended_at=NOW
+    )
+    job = running_job(losses=1, lost_on=("gpu-9",))
+
+    held = ending(job).lost(job, earlier=[earlier]).job
+
+    assert (held.state, held.lost_on) == (JobState.CREATED, ("gpu-9", "gpu-1"))
+    assert held.failure is not None
+    assert "gpu-9 at 12:00 UTC, gpu-1 at 12:00 UTC" in held.failure.message
+
+
+def test_a_backend_that_died_with_the_job_counts_as_a_loss() -> None:
+    job = running_job()
+
+    change = ending(job).failed(job, error=errors.BackendDiedError("It went away."))
+
+    assert (change.job.state, change.job.losses, change.job.attempts) == (JobState.QUEUED, 1, 0)
+
+
+def test_what_only_waited_at_a_backend_that_went_away_is_not_suspect() -> None:
+    job = a_job(ahead_on="gpu-1")
+
+    change = ending(job).lost(job)
+
+    assert (change.job.state, change.job.losses, change.job.ahead_on) == (JobState.QUEUED, 0, None)
+    assert change.attempt is not None
+    assert change.attempt.state is AttemptState.LOST
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "failed_on"),
+    [
+        (errors.NodeFailedError, None, ("gpu-1",)),
+        (errors.BadOutputError, None, ("gpu-1",)),
+        (errors.DiskFullError, None, ("gpu-1",)),
+        (errors.BackendUnreachableError, None, ()),
+        (errors.NotSentError, None, ()),
+        (errors.OutOfMemoryError, None, ()),
+        (errors.OutOfMemoryError, "out_of_memory", ("gpu-1",)),
+        (errors.OutOfMemoryError, "node_failed", ()),
+    ],
+)
+def test_where_a_job_is_tried_again(
+    kind: type[OrchestratorError], before: str | None, failed_on: tuple[str, ...]
+) -> None:
+    earlier = JobFailure(code=before, message="Earlier.") if before else None
+    job = running_job(failure=earlier, request=a_request(target="auto"))
+
+    again = ending(job).failed(job, error=kind("It broke.")).job
+
+    assert (again.state, again.failed_on, again.backend_id) == (JobState.QUEUED, failed_on, "gpu-1")
+
+
+@pytest.mark.parametrize("kind", [errors.MissingCapabilityError, errors.CorruptModelError])
+def test_what_can_only_help_elsewhere_is_tried_if_the_job_may_go_there(
+    kind: type[OrchestratorError],
+) -> None:
+    error = kind("It is not there.")
+    named, free = running_job(), running_job(request=a_request(target="auto"))
+    loose = running_job(terms=JobTerms(fallback=Fallback.AUTO))
+
+    states = [ending(each).failed(each, error=error).job.state for each in (named, free, loose)]
+
+    assert states == [JobState.FAILED, JobState.QUEUED, JobState.QUEUED]
+
+
+def test_every_error_of_a_backend_has_its_row() -> None:
+    def below(kind: type[BackendError]) -> set[type[BackendError]]:
+        return {kind}.union(*(below(each) for each in kind.__subclasses__()))
+
+    ours = {each for each in below(errors.BackendError) if each.__module__ == errors.__name__}
+    assert ours - set(POLICIES) == set()
+    assert all(policy_of(kind("It broke.")) is row for kind, row in POLICIES.items())
+
+
+def test_a_job_that_was_sent_ahead_is_counted_when_it_begins() -> None:
+    job = a_job(ahead_on="gpu-1", attempts=1)
+
+    begun = ending(job).begun(job).job
+    refused = ending(job).failed(job, error=errors.PromptRejectedError("No.")).job
+    unsent = ending(job).failed(job, error=errors.NotSentError("Gone.")).job
+    taken_back = ending(job).recalled(job, note="Paused").job
+    done = ending(job).done(job, images=[an_image()]).job
+
+    assert (begun.state, begun.attempts, begun.started_at) == (JobState.RUNNING, 2, NOW)
+    assert (refused.state, refused.attempts) == (JobState.FAILED, 2)
+    assert (unsent.state, unsent.attempts) == (JobState.QUEUED, 1)
+    assert (taken_back.state, taken_back.attempts) == (JobState.QUEUED, 1)
+    assert (done.state, done.attempts) == (JobState.DONE, 2)
+    everything = (begun, refused, unsent, taken_back, done)
+    assert {(each.ahead_on, each.version) for each in everything} == {(None, 2)}
 
 
 def test_a_done_job_keeps_its_pictures_even_if_a_cancel_came_too_late() -> None:

@@ -1,6 +1,9 @@
 /** One cell of the grid: a square tile, or a line of the list. Text goes in as text only. */
 
+import { hasThumbnail, lengthOf, makeLength, makePlate, moving } from "orchestrator/media.js";
+
 const TOOLTIP = 400; // characters of a prompt that a tooltip can show
+const HOVER_MS = 180; // until what moves is played
 
 export function makeCell(view) {
   const cell = document.createElement("div");
@@ -16,6 +19,7 @@ export function makeCell(view) {
   });
   cell.append(picture);
   if (view === "list") for (const part of LINE_PARTS) cell.append(makePart(part));
+  else playOnHover(cell);
   return cell;
 }
 
@@ -41,7 +45,7 @@ export function fillRow(cell, image, { fast, words }) {
     const [, prompt, backend, size, bytes, made] = cell.children;
     prompt.textContent = image ? firstLine(image.prompt) : "";
     backend.textContent = image ? words.backend(image) : "";
-    size.textContent = image ? `${image.width} × ${image.height}` : "";
+    size.textContent = image ? (image.width ? `${image.width} × ${image.height}` : lengthOf(image)) : "";
     bytes.textContent = image ? words.bytes(image.size) : "";
     made.textContent = image ? words.when(image.createdAt) : "";
   }
@@ -51,6 +55,8 @@ export function fillRow(cell, image, { fast, words }) {
 function renew(cell, image, words) {
   cell.image = image;
   const picture = cell.firstChild;
+  still(cell);
+  for (const extra of cell.querySelectorAll(":scope > :is(.o-plate, .o-length)")) extra.remove();
   cell.classList.remove("o-gal-loaded");
   cell.classList.toggle("o-gal-waiting", !image);
   cell.classList.toggle("o-gal-missing", Boolean(image?.missing));
@@ -60,8 +66,12 @@ function renew(cell, image, words) {
   if (!image) {
     delete cell.dataset.testid;
     delete cell.dataset.badge;
+    delete cell.dataset.kind;
     return;
   }
+  cell.dataset.kind = image.kind;
+  if (!hasThumbnail(image)) cell.append(makePlate(image));
+  if (lengthOf(image)) cell.append(makeLength(image));
   cell.dataset.testid = `gallery-item-${image.id}`;
   if (image.missing) cell.dataset.badge = words.t("File missing");
   else if (image.isDemo) cell.dataset.badge = words.t("Demo");
@@ -69,11 +79,34 @@ function renew(cell, image, words) {
 }
 
 function showPicture(cell, image, fast) {
-  if (!image || image.missing || fast) return;
+  if (!image || image.missing || fast || !hasThumbnail(image)) return;
   const picture = cell.firstChild;
   if (picture.getAttribute("src") !== image.thumbnailUrl) picture.src = image.thumbnailUrl;
 }
 
 function firstLine(text) {
   return text.slice(0, TOOLTIP).replace(/\s+/g, " ");
+}
+
+/** A video or an animation plays, without its sound, while the pointer rests on its tile. */
+function playOnHover(cell) {
+  cell.addEventListener("pointerenter", (event) => {
+    if (event.pointerType !== "mouse" || !cell.image || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    clearTimeout(cell.hover);
+    cell.hover = setTimeout(() => {
+      const shown = cell.image && !cell.image.missing ? moving(cell.image) : null;
+      if (!shown) return;
+      shown.classList.add("o-gal-moving");
+      cell.append(shown);
+    }, HOVER_MS);
+  });
+  cell.addEventListener("pointerleave", () => still(cell));
+}
+
+function still(cell) {
+  clearTimeout(cell.hover);
+  const shown = cell.querySelector(".o-gal-moving");
+  if (!shown) return;
+  shown.removeAttribute("src"); // ends the download, too
+  shown.remove();
 }

@@ -2,8 +2,8 @@
 
 import { number, speaker } from "orchestrator/i18n.js";
 
-/** `{t, n, number, when, day, bytes, backend}` over the texts and backends handed to the component. */
-export function wordsOf(texts, backends) {
+/** `{t, n, number, when, day, bytes, backend, preset, value}` over what the component was handed. */
+export function wordsOf(texts, backends, presets = []) {
   const lang = document.documentElement.lang || "en";
   const place = lang === "en" ? "en-GB" : lang;
   const { t, tn } = speaker(texts);
@@ -25,6 +25,10 @@ export function wordsOf(texts, backends) {
     number,
     /** Where a picture was made, as the filter calls it. */
     backend: (image) => backends.find((one) => one.id === image.backend)?.name ?? image.backendName ?? "",
+    /** The preset `{name, fields, options}` with that id; undefined for one that is gone. */
+    preset: (id) => presets.find((one) => one.id === id),
+    /** A value of an option. */
+    value: (value) => (value === true ? t("Yes") : value === false ? t("No") : String(value)),
     when: (iso) => (iso ? dated.format(new Date(iso)) : ""),
     /** A day written `YYYY-MM-DD`, for people. */
     day: (text) => days.format(new Date(`${text}T12:00:00`)),

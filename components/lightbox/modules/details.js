@@ -1,6 +1,7 @@
 /** Everything known about a picture: prompt as typed, parameters, origin, and what to reuse. */
 
 import { icon } from "orchestrator-gallery/icons.js";
+import { hasThumbnail, lengthOf, makePlate } from "orchestrator/media.js";
 
 const SHOWN_MS = 1500;
 
@@ -19,6 +20,7 @@ export const UseMenu = {
       <a role="menuitem" :href="link('all')" data-testid="image-use-all">{{ words.t('All settings') }}</a>
       <a role="menuitem" :href="link('prompt')" data-testid="image-use-prompt">{{ words.t('Prompt only') }}</a>
       <a v-if="image.seed !== null" role="menuitem" :href="link('seed')" data-testid="image-use-seed">{{ words.t('Seed only') }}</a>
+      <a v-if="image.kind === 'image'" role="menuitem" :href="link('image')" data-testid="image-use-as-input">{{ words.t('Use as input') }}</a>
     </span>
   </span>`,
   data: () => ({ open: false }),
@@ -41,11 +43,11 @@ export const UseMenu = {
 export const Details = {
   name: "ImageDetails",
   components: { UseMenu },
-  props: { image: Object, words: Object, hero: Boolean },
+  props: { image: Object, words: Object, hero: Boolean, notices: Array },
   template: `
   <div class="o-details" data-testid="image-details">
     <section class="o-blk">
-      <div v-if="hero" class="o-hero"><img :src="image.thumbnailUrl" :alt="image.prompt"></div>
+      <div v-if="hero" class="o-hero"><img v-if="seen" :src="image.thumbnailUrl" :alt="image.prompt"><span v-else ref="plate" :key="image.id"></span></div>
       <div class="o-row">
         <span class="o-mono o-trunc o-grow" :title="image.file">{{ image.downloadName }}</span>
         <button type="button" class="o-icon-btn o-icon-btn-compact" :title="words.t('Copy name')" :aria-label="words.t('Copy name')"
@@ -53,7 +55,7 @@ export const Details = {
       </div>
       <p v-if="image.missing" class="o-error">{{ words.t('The file is gone from the disk.') }}</p>
     </section>
-    <section v-if="image.params || image.prompt" class="o-blk">
+    <section v-if="image.prompt" class="o-blk">
       <div class="o-label">{{ words.t('Prompt') }}
         <button type="button" class="o-icon-btn o-icon-btn-compact o-label-act" :title="words.t('Copy prompt (C)')"
           :aria-label="words.t('Copy prompt (C)')" @click="copyPrompt" data-testid="copy-prompt">
@@ -67,9 +69,21 @@ export const Details = {
     <section v-if="image.params" class="o-blk">
       <div class="o-label">{{ words.t('Parameters') }}</div>
       <dl class="o-kv" data-testid="image-params">
-        <template v-for="[name, value] in parameters" :key="name"><dt>{{ name }}</dt><dd :title="value">{{ value }}</dd></template>
+        <template v-for="[name, value] in parameters" :key="name + value"><dt>{{ name }}</dt><dd :title="value">{{ value }}</dd></template>
       </dl>
-      <UseMenu :image="image" :words="words" />
+      <p v-for="notice in notices ?? []" :key="notice" class="o-notice" data-testid="image-notice">${icon("info", "o-i-s")}<span>{{ notice }}</span></p>
+    </section>
+    <section v-if="sources.length" class="o-blk">
+      <div class="o-label">{{ words.t('Started from') }}</div>
+      <div class="o-sources">
+        <a v-for="[title, name] in sources" :key="name" :href="'/api/inputs/' + name" target="_blank" :title="title" data-testid="image-source">
+          <img :src="'/api/inputs/' + name" :alt="title" loading="lazy" draggable="false"><span>{{ title }}</span></a>
+      </div>
+    </section>
+    <section v-if="image.params || image.kind === 'image'" class="o-blk">
+      <UseMenu v-if="image.params" :image="image" :words="words" />
+      <a v-if="image.kind === 'image' && !image.missing" class="o-btn o-btn-compact" :href="'/?use=' + image.id + '&part=image'" data-testid="image-use-input">
+        ${icon("image", "o-i-s")}{{ words.t('Use as input') }}</a>
     </section>
     <section class="o-blk">
       <div class="o-label">{{ words.t('Origin') }}</div>
@@ -82,16 +96,38 @@ export const Details = {
   </div>`,
   data: () => ({ copied: null }),
   computed: {
+    seen() {
+      return hasThumbnail(this.image);
+    },
     parameters() {
       const { t } = this.words;
       const { params } = this.image;
-      return [
-        [t("Model"), this.image.isDemo ? t("Demo, no AI model") : params.checkpoint ?? t("Default")],
-        [t("Size"), `${params.width} × ${params.height}`],
-        [t("Steps, CFG"), `${params.steps} · ${params.cfg.toFixed(1)}`],
-        [t("Sampler"), `${params.sampler} · ${params.scheduler}`],
-        [t("Seed"), String(this.image.seed ?? params.seed)],
+      const preset = this.words.preset(this.image.workflowId);
+      const takes = (field) => !preset || preset.fields.includes(field);
+      const rows = [
+        [t("Preset"), preset?.name ?? this.image.workflowId],
+        [t("Model"), this.model],
+        [t("VAE"), params.vae],
+        ...params.loras.map((lora) => [t("LoRA"), `${lora.name} · ${lora.weight}`]),
+        [t("Size"), takes("width") && `${params.width} × ${params.height}`],
+        [t("Steps, CFG"), takes("steps") && [params.steps, takes("cfg") && params.cfg.toFixed(1)].filter(Boolean).join(" · ")],
+        [t("Sampler"), takes("sampler") && `${params.sampler} · ${params.scheduler}`],
+        [t("Denoise"), preset?.fields.includes("denoise") && String(params.denoise)],
+        ...Object.entries(params.options).map(([name, value]) => [preset?.options[name] ?? name, this.words.value(value)]),
+        [t("Seed"), takes("seed") && String(this.image.seed ?? params.seed)],
       ];
+      return rows.filter(([, value]) => value);
+    },
+    model() {
+      const { t } = this.words;
+      const file = this.image.params.checkpoint;
+      if (this.image.isDemo) return [t("Demo, no AI model"), file].filter(Boolean).join(" · ");
+      return file ?? t("Default");
+    },
+    sources() {
+      const { t } = this.words;
+      const { image, mask } = this.image.params ?? {};
+      return [[t("Input picture"), image], [t("Mask"), mask]].filter(([, name]) => name);
     },
     origin() {
       const { t, when, bytes } = this.words;
@@ -99,14 +135,24 @@ export const Details = {
       const kind = image.file.split(".").pop().toUpperCase();
       const rows = [
         [t("Made"), when(image.createdAt)],
-        [t("File"), `${kind} · ${image.width} × ${image.height} · ${bytes(image.size)}`],
+        [t("File"), [kind, image.width && `${image.width} × ${image.height}`, lengthOf(image), bytes(image.size)].filter(Boolean).join(" · ")],
       ];
       const backend = this.words.backend(image);
       if (backend) rows.unshift([t("Backend"), backend]);
       return rows;
     },
   },
+  watch: {
+    image: { flush: "post", immediate: true, handler: "showPlate" },
+  },
+  mounted() {
+    this.showPlate();
+  },
   methods: {
+    /** What has no picture of its own gets a tile that says what it is. */
+    showPlate() {
+      if (this.$refs.plate && !this.$refs.plate.firstChild) this.$refs.plate.append(makePlate(this.image));
+    },
     mark(what) {
       return this.copied === what ? "#o-i-check" : "#o-i-copy";
     },

@@ -5,7 +5,9 @@
  */
 
 import { icon } from "orchestrator-gallery/icons.js";
+import { hasThumbnail, iconOf } from "orchestrator/media.js";
 import { Details, UseMenu, copyText } from "./details.js";
+import { Media } from "./media.js";
 import { Zoom } from "./zoom.js";
 
 const REACH = 7; // pictures of the film strip on either side
@@ -14,9 +16,10 @@ const narrow = matchMedia("(max-width: 767px)");
 
 export default {
   name: "ImageLightbox",
-  components: { Details, UseMenu },
+  components: { Details, Media, UseMenu },
   props: {
     image: Object,
+    notices: Array,
     problem: String,
     index: Number,
     total: Number,
@@ -33,7 +36,7 @@ export default {
         data-testid="lightbox-close">${icon("x")}</button>
       <span class="o-num o-lb-at" data-testid="lightbox-position">{{ position }}</span>
       <span class="o-grow"></span>
-      <span v-if="image && !image.missing" class="o-lb-zoom o-wide">
+      <span v-if="isPicture && !image.missing" class="o-lb-zoom o-wide">
         <button type="button" class="o-icon-btn" @click="zoomBy(1 / ${STEP})" :title="t('Zoom out (−)')" :aria-label="t('Zoom out (−)')">${icon("minus")}</button>
         <button type="button" class="o-lb-scale o-num" @click="toggleFit" :title="t('Fit (F)')" data-testid="lightbox-zoom">{{ scale }}</button>
         <button type="button" class="o-icon-btn" @click="zoomBy(${STEP})" :title="t('Zoom in (+)')" :aria-label="t('Zoom in (+)')">${icon("plus")}</button>
@@ -49,11 +52,12 @@ export default {
       </template>
     </div>
     <div ref="stage" class="o-lb-stage">
-      <div ref="frame" class="o-lb-frame" v-show="image && !image.missing">
-        <img v-if="image" class="o-lb-thumb" :src="image.thumbnailUrl" alt="" aria-hidden="true" :key="'t' + image.id">
-        <img v-if="image" class="o-lb-picture" :src="image.url" :alt="image.prompt || image.downloadName" :key="image.id"
+      <div ref="frame" class="o-lb-frame" v-show="isPicture && !image.missing">
+        <img v-if="isPicture" class="o-lb-thumb" :src="image.thumbnailUrl" alt="" aria-hidden="true" :key="'t' + image.id">
+        <img v-if="isPicture" class="o-lb-picture" :src="image.url" :alt="image.prompt || image.downloadName" :key="image.id"
           :class="{ 'o-gal-loaded': loaded === image.id }" @load="arrived" @error="$emit('broken')" draggable="false" data-testid="lightbox-image">
       </div>
+      <Media v-if="image && !isPicture && !image.missing" ref="media" :key="image.id" :image="image" :words="words" @broken="$emit('broken')" />
       <p v-if="image && image.missing" class="o-lb-note">${icon("alert")}{{ t('The file of this picture is gone from the disk. Its record stays until you delete it.') }}</p>
       <p v-if="problem" class="o-lb-note" role="alert">${icon("alert")}{{ problem }}</p>
       <button v-if="index > 0" type="button" class="o-lb-arrow o-lb-prev" @click="$emit('step', -1)" :title="t('Previous (←)')"
@@ -64,14 +68,15 @@ export default {
     <div ref="strip" class="o-lb-strip" role="group" :aria-label="t('Neighbours')">
       <button v-for="one in near" :key="one.index" type="button" :class="{ 'o-lb-here': one.index === index }" tabindex="-1"
         :aria-current="one.index === index ? 'true' : null" :aria-label="one.image?.prompt || t('Image')" @click="$emit('goto', one.index)">
-        <img v-if="one.image" :src="one.image.thumbnailUrl" alt="" draggable="false"></button>
+        <img v-if="one.image && hasThumbnail(one.image)" :src="one.image.thumbnailUrl" alt="" draggable="false">
+        <svg v-else-if="one.image" class="o-i" aria-hidden="true"><use :href="'#o-i-' + iconOf(one.image)"></use></svg></button>
     </div>
     <aside v-if="image && details && !isNarrow" class="o-lb-info" :aria-label="t('Information')">
-      <Details ref="details" :image="image" :words="words" />
+      <Details ref="details" :image="image" :words="words" :notices="notices" />
     </aside>
     <div v-if="image && isNarrow" class="o-lb-sheet" data-testid="lightbox-sheet">
       <button type="button" class="o-lb-grip" @click="sheet = !sheet" :aria-expanded="String(sheet)" :aria-label="t('Information')"></button>
-      <div v-if="sheet" class="o-lb-sheet-more"><Details :image="image" :words="words" /></div>
+      <div v-if="sheet" class="o-lb-sheet-more"><Details :image="image" :words="words" :notices="notices" /></div>
       <template v-else>
         <p class="o-prompt o-lb-sheet-prompt" dir="auto">{{ image.prompt }}</p>
         <p class="o-mut o-num o-lb-sheet-line">{{ line }}</p>
@@ -90,6 +95,10 @@ export default {
     t() {
       return this.words.t;
     },
+    /** Whether it is a picture, which can be zoomed; other things are shown as what they are. */
+    isPicture() {
+      return Boolean(this.image) && (this.image.kind ?? "image") === "image";
+    },
     position() {
       if (this.index === null || this.total === null) return "";
       return this.t("{n} of {all}", { n: this.index + 1, all: this.total });
@@ -100,7 +109,7 @@ export default {
     line() {
       const { image, words } = this;
       const seed = image.seed === null ? null : this.t("seed {seed}", { seed: String(image.seed) });
-      const size = `${image.width} × ${image.height}`;
+      const size = image.width ? `${image.width} × ${image.height}` : null;
       return [words.backend(image), size, seed, words.when(image.createdAt)].filter(Boolean).join(" · ");
     },
   },
@@ -137,9 +146,12 @@ export default {
     narrow.removeEventListener("change", this.onNarrow);
   },
   methods: {
+    hasThumbnail,
+    iconOf,
     present() {
       if (!this.image) return;
-      this.zoom.show(this.image.width, this.image.height);
+      if (!this.isPicture) this.loaded = this.image.id;
+      else this.zoom.show(this.image.width, this.image.height);
       this.preload();
     },
     arrived() {
@@ -156,7 +168,7 @@ export default {
     /** Have the neighbours ready once the picture itself is here. */
     preload() {
       if (!this.image || this.loaded !== this.image.id) return;
-      const beside = this.near.filter((one) => Math.abs(one.index - this.index) === 1 && one.image);
+      const beside = this.near.filter((one) => Math.abs(one.index - this.index) === 1 && one.image?.kind === "image");
       this.ready = beside.map((one) => {
         const picture = new Image();
         picture.src = one.image.url;
@@ -183,11 +195,22 @@ export default {
     key(event) {
       if (event.defaultPrevented || document.querySelector(".q-dialog, .q-menu")) return undefined;
       if (event.key === "Tab") return this.trap(event);
+      if (event.key === " " && event.target.closest("button, a")) return undefined;
       if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
       const act = this.keys()[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!act) return undefined;
       event.preventDefault();
       return act();
+    },
+    zoomKeys() {
+      return {
+        "+": () => this.zoomBy(STEP),
+        "=": () => this.zoomBy(STEP),
+        "-": () => this.zoomBy(1 / STEP),
+        f: () => this.zoom.fit(),
+        z: this.toggleFit,
+        1: () => this.zoom.to(1),
+      };
     },
     keys() {
       const common = { Escape: () => this.$emit("close"), i: this.toggleDetails };
@@ -201,12 +224,7 @@ export default {
       return {
         ...common,
         ...moves,
-        "+": () => this.zoomBy(STEP),
-        "=": () => this.zoomBy(STEP),
-        "-": () => this.zoomBy(1 / STEP),
-        f: () => this.zoom.fit(),
-        z: this.toggleFit,
-        1: () => this.zoom.to(1),
+        ...(this.isPicture ? this.zoomKeys() : { " ": () => this.$refs.media?.toggle() }),
         c: this.copyPrompt,
         d: () => this.$refs.download?.click(),
         u: () => this.$refs.dialog.querySelector("a[href*='part=all']")?.click(),
@@ -215,7 +233,7 @@ export default {
     },
     /** Keep Tab inside. */
     trap(event) {
-      const all = [...this.$refs.dialog.querySelectorAll("button, a[href]")].filter(
+      const all = [...this.$refs.dialog.querySelectorAll("button, a[href], video, audio, pre")].filter(
         (one) => one.tabIndex >= 0 && one.offsetParent !== null,
       );
       if (document.activeElement.closest(".o-toast")) return;

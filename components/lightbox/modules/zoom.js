@@ -7,6 +7,7 @@
 const MOST = 8;
 const SMALL_UP_TO = 2; // small pictures are enlarged no further than this to fit
 const SWIPE_PX = 56;
+const OWN_HANDS = "button, a, video, audio, pre"; // what is pressed there is not for us
 
 export class Zoom {
   /** `on` answers `change({scale, fitted})`, `swipe(step)`, `dismiss()`. */
@@ -102,13 +103,14 @@ export class Zoom {
   }
 
   wheel(event) {
+    if (event.target.closest(OWN_HANDS)) return;
     event.preventDefault();
     const speed = event.ctrlKey ? 0.01 : 0.0016;
     this.to(this.scale * Math.exp(-event.deltaY * speed), { x: event.clientX, y: event.clientY });
   }
 
   double(event) {
-    if (event.target.closest("button")) return;
+    if (event.target.closest(OWN_HANDS)) return;
     const point = { x: event.clientX, y: event.clientY };
     if (Math.abs(this.scale - 1) < 0.001 && !this.fitted) this.fit();
     else if (this.fitted && Math.abs(this.fitScale - 1) < 0.01) this.to(2, point);
@@ -116,7 +118,7 @@ export class Zoom {
   }
 
   press(event) {
-    if (event.button !== 0 || event.target.closest("button")) return;
+    if (event.button !== 0 || event.target.closest(OWN_HANDS)) return;
     this.stage.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.start = { x: event.clientX, y: event.clientY, pinched: this.pointers.size > 1 };

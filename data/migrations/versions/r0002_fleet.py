@@ -107,6 +107,7 @@ def _money() -> None:
         sa.Column("state", sa.String(12), nullable=False, index=True),
         sa.Column("micro_usd", sa.BigInteger, nullable=False),
         sa.Column("task_id", sa.String(200), nullable=True),
+        sa.Column("handle", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("note", sa.Text, nullable=False, server_default=""),
         sa.Column("created_at", UtcDateTime, nullable=False, index=True),
         sa.Column("settled_at", UtcDateTime, nullable=True),

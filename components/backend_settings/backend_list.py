@@ -1,0 +1,82 @@
+"""The list of backends, as they change."""
+
+from typing import Any
+
+from nicegui import ui
+
+from app.events import BackendChanged, BackendRemoved, Event, QuarantineChanged
+from app.models import DEMO
+from app.services import Services
+from app.views import BackendView
+from components import modules as _modules  # noqa: F401  (registers what backend_list.js imports)
+from components.feed import Batch, ClientFeed
+from components.i18n import Message, say, texts, tr
+
+TEXTS: tuple[Message, ...] = (
+    "Name", "Address", "Kind", "Slots", "Tags", "State", "Backends", "built in", "Add a machine",
+    "No machine yet. Add the first one.",
+    "Any computer on your network that runs ComfyUI will do; nothing is installed on it.",
+    "defined by the configuration", "Demo engine", "Black Forest Labs",
+    "Connected", "Offline", "Connecting…", "Switched off", "Resting", "Trying again", "Dry run",
+)  # fmt: skip
+
+
+class BackendList(ui.element, component="backend_list.js"):
+    """A row for every backend; emits `edit` with the id of one, and `add`."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._selected: str | None = None
+        self._props["texts"] = texts(*TEXTS)
+        self._feed = ClientFeed(
+            ui.context.client,
+            bus=services.bus,
+            snapshot=self._snapshot,
+            fold=_fold,
+            send=lambda _: self._show(),
+        )
+
+    async def run(self) -> None:
+        """Keep the rows right until cancelled."""
+        await self._feed.run()
+
+    def select(self, backend_id: str | None) -> None:
+        """Mark the row whose form is open."""
+        self._selected = backend_id
+        self._show()
+
+    async def _snapshot(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        rows = [self._row(view) for view in self._services.fleet.views()]
+        self.run_method("snapshot", rows, self._selected)
+
+    def _row(self, view: BackendView) -> dict[str, Any]:
+        return {
+            "id": view.id,
+            "name": tr("Demo engine") if view.id == DEMO else view.name,
+            "kind": view.kind,
+            "url": view.url,
+            "version": view.comfy_version,
+            "slots": view.max_concurrent_jobs,
+            "tags": [*view.tags, *view.capabilities],
+            "origin": view.origin,
+            "state": self._state(view),
+            "error": say(view.last_error or "") if view.enabled else "",
+        }
+
+    def _state(self, view: BackendView) -> str:
+        if not view.enabled:
+            return "off"
+        if view.kind == "bfl" and not self._services.settings.allow_generation:
+            return "dry"
+        if not view.online:
+            return "away" if view.last_error else "new"
+        return {"closed": "on", "open": "rest", "half_open": "try"}[view.circuit]
+
+
+def _fold(event: Event, batch: Batch) -> None:
+    if isinstance(event, BackendChanged | BackendRemoved | QuarantineChanged):
+        batch["backends"] = {"changed": {}}

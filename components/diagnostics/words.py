@@ -1,0 +1,36 @@
+"""The words of the diagnostics page."""
+
+from components.i18n import Message
+
+TEXTS: tuple[Message, ...] = (
+    "GB", "ms", "s",
+    "Accepted there", "Actions", "Add one in Settings", "Address", "All",
+    "All is well: nothing is wrong now.", "Backend", "Backends", "CPU", "Cancelled",
+    "Catalog read", "Check now", "Check paths", "Circuit", "Close", "Configuration in force",
+    "Disable", "Disabled", "Disk", "Doing", "Done", "Download", "Download the log", "Durations",
+    "Enable", "Errors", "Event-loop lag", "Failed", "Figures", "Filter the log", "Finished there",
+    "First preview", "First progress", "Found by trying", "Free", "Free memory", "GPU",
+    "Gets no more work there until it is lifted.", "Given to the backend", "Held", "History",
+    "Incidents", "Interrupt", "Job {id}", "Jobs", "Kind", "Lag", "Last error", "Last seen",
+    "Latency", "Level", "Lift", "Log", "Longest", "Low VRAM", "Mark as over", "Median", "Model",
+    "Model or node", "Name", "Needs", "No backend has been read yet.", "No backend is configured.",
+    "No job has finished yet.", "Node classes", "Nodes", "Nothing matches the filter",
+    "Nothing was logged yet.", "Offline", "Open", "Passed", "Path", "Pause",
+    "Picture fetched and stored", "Press again to stop what runs there; its work is lost.",
+    "Quarantine", "Queue", "Queue there", "RAM", "Ready", "Resting", "Resume", "Run self-test",
+    "Running", "Self-test", "Set-up", "Setting", "Shown on this page", "Slots", "State",
+    "Submitted", "Tags", "Throughput", "Trying", "VRAM", "Version", "Wait", "Waiting", "Warnings",
+    "What runs where", "Workflow", "Written down as done", "away for {time}", "closed", "default",
+    "done", "done, last 24 h", "environment", "failed", "failed, last 24 h", "file", "has it",
+    "idle", "job, backend, words", "jobs", "machine", "machine; this app {n} % of a core",
+    "median", "median, {workflow}", "missing", "not writable", "now", "of the oldest in the queue",
+    "of {n} slots", "of {total} GB; this app {own} GB", "offline; as it was last seen",
+    "only what is set", "over since {time}", "p95 {ms} ms", "per minute, failed on top",
+    "running now", "set aside", "success, last 24 h", "used", "used of {total} GB", "waiting",
+    "waiting, oldest {time}", "will be made", "writable", "{n} GB free", "{n} d", "{n} h",
+    "{n} min", "{n} of {total} up", "{n} on the list", "{n} open", "{n} prompts, {m} of others",
+    "{n} s",
+    ("and {n} more", "and {n} more"),
+    ("{n} fault", "{n} faults"),
+    ("{n} prompt of others", "{n} prompts of others"),
+)  # fmt: skip

@@ -1,0 +1,149 @@
+"""The folder of the pictures that were given to start from: by content, whole or not at all."""
+
+import asyncio
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from PIL import Image as Pillow
+
+from app.errors import InvalidRequestError, NotFoundError
+from app.inputs import InputFile
+from app.said import Said
+from data.files import storage_error
+
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 200 * 2**20
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+_SUFFIXES: Mapping[str, str] = {
+    "PNG": "png",
+    "JPEG": "jpg",
+    "MPO": "jpg",  # a JPEG of some cameras, with more pictures behind the first
+    "WEBP": "webp",
+    "GIF": "gif",
+    "BMP": "bmp",
+    "TIFF": "tiff",
+}
+_ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+_WORKERS = 2  # decoding saturates a core
+_FIELD = "file"
+
+
+class InputFiles:
+    """`app.inputs.InputStore` on a local folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._decoding = asyncio.Semaphore(_WORKERS)
+
+    async def save(self, data: bytes) -> InputFile:
+        """Keep a picture; one that is there already is left as it is."""
+        async with self._decoding:
+            suffix, width, height = await asyncio.to_thread(_examine, data)
+            digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+            target = self.path(f"{digest}.{suffix}")
+            try:
+                await asyncio.to_thread(_write, data, target)
+            except OSError as exc:
+                raise storage_error(target, exc) from exc
+        return InputFile(name=target.name, width=width, height=height, size_bytes=len(data))
+
+    async def look(self, name: str) -> InputFile | None:
+        """What is known of a picture that is there."""
+        path = self.path(name)
+        try:
+            return await asyncio.to_thread(_look, path)
+        except OSError:
+            return None
+
+    async def copy(self, source: Path) -> InputFile:
+        """Keep a picture that lies elsewhere."""
+        try:
+            data = await asyncio.to_thread(_read, source)
+        except FileNotFoundError as exc:
+            raise NotFoundError(Said("{path} is gone.", path=source)) from exc
+        except OSError as exc:
+            raise storage_error(source, exc) from exc
+        return await self.save(data)
+
+    def path(self, name: str) -> Path:
+        """Where the picture lies; it may be missing."""
+        return self._folder / name
+
+
+def _examine(data: bytes) -> tuple[str, int, int]:
+    """Decode the whole picture, so that a damaged one is found now: suffix, width, height."""
+    if len(data) > MAX_BYTES:
+        raise _too_large_a_file()
+    try:
+        with Pillow.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            _require_size(picture)
+            width, height = _seen_size(picture)
+            picture.load()
+            return _SUFFIXES[picture.format or ""], width, height
+    except InvalidRequestError:
+        raise
+    except Pillow.DecompressionBombError as exc:
+        raise InvalidRequestError(_FIELD, Said("The picture has too many pixels.")) from exc
+    except Pillow.UnidentifiedImageError as exc:
+        raise InvalidRequestError(
+            _FIELD,
+            Said("The file is not a picture that can be read."),
+            fix=Said("Give a PNG, JPEG, WebP, GIF, BMP or TIFF file."),
+        ) from exc
+    except Exception as exc:
+        raise InvalidRequestError(_FIELD, Said("The picture is truncated or damaged.")) from exc
+
+
+def _require_size(picture: Pillow.Image) -> None:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise InvalidRequestError(
+            _FIELD,
+            Said("{w} × {h} pixels are too many.", w=picture.width, h=picture.height),
+            fix=Said("Give a picture of at most {n} megapixels.", n=MAX_PIXELS // 1_000_000),
+        )
+
+
+def _look(path: Path) -> InputFile:
+    with Pillow.open(path) as picture:
+        width, height = _seen_size(picture)
+    size_bytes = path.stat().st_size
+    return InputFile(name=path.name, width=width, height=height, size_bytes=size_bytes)
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > MAX_BYTES:
+        raise _too_large_a_file()
+    return path.read_bytes()
+
+
+def _seen_size(picture: Pillow.Image) -> tuple[int, int]:
+    # Servers turn a photograph as its camera says before they use it.
+    turned = picture.getexif().get(_ORIENTATION) in _TURNED
+    return (picture.height, picture.width) if turned else picture.size
+
+
+def _too_large_a_file() -> InvalidRequestError:
+    return InvalidRequestError(_FIELD, Said("The file has more than {n} MB.", n=MAX_BYTES // 2**20))
+
+
+def _write(data: bytes, target: Path) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    temp = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temp.replace(target)
+    finally:
+        with suppress(OSError):
+            temp.unlink(missing_ok=True)
