@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _EXPLAINED = 100  # waiting jobs whose reasons are told to the pages; more do not fit a screen
 _AFTER_ERROR_S = 5.0
+_SOURCES = 1000  # whose last turn is remembered: anybody may name a new one
 _TOLD_AGAIN_S = 60.0  # reasons that say how long something lasts
 
 
@@ -189,7 +190,10 @@ class Dispatcher:
 
     def _go(self, runs: asyncio.TaskGroup, attempt: Attempt, choice: Choice) -> None:
         self._turn_number += 1
+        self._served.pop(choice.job.source, None)
         self._served[choice.job.source] = self._turn_number
+        if len(self._served) > _SOURCES:
+            del self._served[next(iter(self._served))]  # the one that had no turn for longest
         self._health.trying(attempt.backend_id, attempt.job_id)
         work = Work(
             job_id=attempt.job_id,
@@ -233,7 +237,8 @@ class Dispatcher:
             open_ones = [each for each in attempts if each.state is AttemptState.OPEN]
             if open_ones and job is not None:
                 log.info("Taking up job %s, attempt %s", job_id, open_ones[-1].id)
-                work = Work(job_id=job_id, source=job.source, started_at=job.started_at)
+                began_at = job.started_at if job.state is JobState.RUNNING else None
+                work = Work(job_id=job_id, source=job.source, started_at=began_at)
                 self._start(runs, open_ones[-1], work, adopt=True)
             else:
                 log.error("Job %s is under way without an attempt; it is queued again", job_id)

@@ -64,6 +64,8 @@ class Estimates:
 
         Where this backend has not done such work yet, the average of the others counts.
         """
+        if request.graph is not None:
+            return None  # each is another
         size = size_of(request)
         own = self._scaled(request.preset, backend_id, size)
         if own is not None:
@@ -89,6 +91,8 @@ class Estimates:
         self, request: GenerationRequest, backend_id: str, *, seconds: float, model: str, warm: bool
     ) -> None:
         """A clean run took that long; `warm` says that its model was loaded before."""
+        if request.graph is not None:
+            return
         size = size_of(request)
         known = self._paces.get((request.preset, backend_id), {})
         if warm or not model:

@@ -1,12 +1,12 @@
 """Which backend can take a job, and why another cannot: pure, so that it can be explained."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from hashlib import sha256
 from json import dumps
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from app.health import Quarantine
 from app.models import (
@@ -246,9 +246,27 @@ def needs_of(job: Job) -> Hashable:
 
 def workflow_of(request: GenerationRequest) -> str:
     """What a quarantine calls the workflow: the preset, or a hash of a graph given with it."""
-    if request.graph is None:
-        return request.preset
-    text = dumps(request.graph, sort_keys=True, default=str)
+    return request.preset if request.graph is None else _hash_of(_Given(request.graph))
+
+
+class _Given:
+    """A graph as a key of the cache: the very same one, not an equal one."""
+
+    __slots__ = ("graph",)
+
+    def __init__(self, graph: Mapping[str, Any]) -> None:
+        self.graph = graph
+
+    def __hash__(self) -> int:
+        return id(self.graph)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Given) and other.graph is self.graph
+
+
+@lru_cache(maxsize=1024)
+def _hash_of(given: _Given) -> str:
+    text = dumps(given.graph, sort_keys=True, default=str)
     return f"graph:{sha256(text.encode()).hexdigest()[:16]}"
 
 

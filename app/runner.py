@@ -282,7 +282,8 @@ class Runner:
                         self._live.previewed(job_id, step=step, mime=mime, data=data)
                     case RunSilent(reason=reason):
                         underway.watched = False
-                        self._live.silent(job_id, reason)
+                        if self._job(attempt).state is JobState.RUNNING:
+                            self._live.silent(job_id, reason)
                     case RunStarted():
                         await self._begin(attempt, underway)
                     case _:

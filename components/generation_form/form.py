@@ -122,10 +122,13 @@ class GenerationForm:
         """Send the form; mistakes are shown beside their fields."""
         if self._busy:
             return
-        self._set_busy(True)
+        self._busy = True
+        jobs: list[Job] = []
         try:
             submission = await self._agreed_submission()
-            jobs = await self._services.jobs.submit(submission) if submission else []
+            if submission is not None:
+                self._show_busy(True)
+                jobs = await self._services.jobs.submit(submission)
         except ValidationError as exc:
             self._complain({**self._missing_prompt(), **mistakes(exc)})
         except InvalidRequestError as exc:
@@ -136,7 +139,8 @@ class GenerationForm:
         else:
             self._submitted(jobs)
         finally:
-            self._set_busy(False)
+            self._busy = False
+            self._show_busy(False)
 
     def _missing_prompt(self) -> dict[str, str]:
         """What is said of an empty prompt, for a preset that needs one."""
@@ -297,8 +301,7 @@ class GenerationForm:
         except (ValidationError, OrchestratorError):
             return None
 
-    def _set_busy(self, busy: bool) -> None:
-        self._busy = busy
+    def _show_busy(self, busy: bool) -> None:
         self._layout.button.props(f"aria-busy={'true' if busy else 'false'}")
 
     def _complain(self, found: dict[str, str]) -> None:

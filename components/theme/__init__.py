@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from nicegui import ui
+from nicegui import core, ui
 
 from components.theme.icons import icon, sprite, svg
 
@@ -21,6 +21,8 @@ def install(*sheets: Path) -> None:
     script = (_HERE / "theme.js").read_text(encoding="utf-8")
     ui.add_head_html(f"<style>{css}</style><script>{script}</script>", shared=True)
     ui.add_body_html(sprite(), shared=True)
+    # Quasar's bar for every request of the page: ours say themselves how far they are.
+    core.app.config.quasar_config["loadingBar"] = {"color": "primary", "skipHijack": True}
 
 
 def dress(*, theme: str, language: str) -> ui.dark_mode:

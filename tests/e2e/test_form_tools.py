@@ -40,11 +40,17 @@ def picture(tmp_path: Path) -> Path:
 
 def choose(page: Page, make: str, *, where: str | None = None) -> None:
     """Pick what to make, and where."""
-    page.get_by_test_id("backend-select").click()
-    page.get_by_role("option").filter(has_text=make).first.click()
+    pick(page, "backend-select", make)
     if where is not None:
-        page.get_by_test_id("where-select").click()
-        page.get_by_role("option").filter(has_text=where).first.click()
+        pick(page, "where-select", where)
+
+
+def pick(page: Page, testid: str, name: str) -> None:
+    """Choose the entry of that name; the line below it tells how it stands with it."""
+    page.get_by_test_id(testid).click()
+    entry = page.get_by_role("option").filter(has=page.get_by_text(name, exact=True))
+    entry.first.click()
+    expect(page.get_by_role("option")).to_have_count(0)
 
 
 def fill(page: Page, **values: object) -> None:

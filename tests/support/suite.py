@@ -21,7 +21,7 @@ JOURNEYS = "browser journeys"
 PARTS = {
     "tests without a browser": (
         *("tests/unit", "tests/contract", "tests/api", "tests/ui"),
-        "tests/recovery",
+        *("tests/recovery", "tests/real"),
     ),
     JOURNEYS: ("tests/e2e",),
 }

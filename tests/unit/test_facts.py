@@ -60,7 +60,10 @@ def test_paths_are_tried_for_real(home: Path) -> None:
     blocked = home / "file"
     blocked.write_text("a file where a folder should be")
 
-    found = {each.name: each for each in check_paths(settings_for(home, outputs=blocked / "out"), say=str)}
+    found = {
+        each.name: each
+        for each in check_paths(settings_for(home, outputs=blocked / "out"), say=str)
+    }
 
     assert (found["home"].exists, found["home"].is_writable, found["home"].fix) == (True, True, "")
     assert (found["inputs"].exists, found["inputs"].is_writable) == (False, True)

@@ -4,6 +4,7 @@ import { hasThumbnail, lengthOf, makeLength, makePlate, moving } from "orchestra
 
 const TOOLTIP = 400; // characters of a prompt that a tooltip can show
 const HOVER_MS = 180; // until what moves is played
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export function makeCell(view) {
   const cell = document.createElement("div");
@@ -72,6 +73,7 @@ function renew(cell, image, words) {
   cell.dataset.kind = image.kind;
   if (!hasThumbnail(image)) cell.append(makePlate(image));
   if (lengthOf(image)) cell.append(makeLength(image));
+  if (cell.resting) playSoon(cell); // the list was read again under the pointer
   cell.dataset.testid = `gallery-item-${image.id}`;
   if (image.missing) cell.dataset.badge = words.t("File missing");
   else if (image.isDemo) cell.dataset.badge = words.t("Demo");
@@ -91,16 +93,23 @@ function firstLine(text) {
 /** A video or an animation plays, without its sound, while the pointer rests on its tile. */
 function playOnHover(cell) {
   cell.addEventListener("pointerenter", (event) => {
-    if (event.pointerType !== "mouse" || !cell.image || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    clearTimeout(cell.hover);
-    cell.hover = setTimeout(() => {
-      const shown = cell.image && !cell.image.missing ? moving(cell.image) : null;
-      if (!shown) return;
-      shown.classList.add("o-gal-moving");
-      cell.append(shown);
-    }, HOVER_MS);
+    cell.resting = event.pointerType === "mouse" && !calm.matches;
+    playSoon(cell);
   });
-  cell.addEventListener("pointerleave", () => still(cell));
+  cell.addEventListener("pointerleave", () => {
+    cell.resting = false;
+    still(cell);
+  });
+}
+
+function playSoon(cell) {
+  clearTimeout(cell.hover);
+  cell.hover = setTimeout(() => {
+    const shown = cell.resting && cell.image && !cell.image.missing ? moving(cell.image) : null;
+    if (!shown) return;
+    shown.classList.add("o-gal-moving");
+    cell.append(shown);
+  }, HOVER_MS);
 }
 
 function still(cell) {
