@@ -55,6 +55,7 @@ MESSAGES: tuple[Message, ...] = (
     "No picture has all of this. Use fewer words or another date.",
     "Nothing matches",
     "Origin",
+    "Own workflow",
     "Packing part {part}…",
     "Packing…",
     "Parameters",

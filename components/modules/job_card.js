@@ -1,5 +1,6 @@
 import { isFinished, secondsLeft, state } from "./jobs.js";
 import { clock, secondsBetween, span, timeOfDay } from "./time.js";
+import { thumbnailOf } from "orchestrator/media.js";
 
 const ICONS = { created: "hold", queued: "clock", waiting: "hold", running: "run", done: "done", failed: "fail", cancelled: "slash" };
 const WORDS = { created: "Held", queued: "Queued", waiting: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
@@ -106,7 +107,7 @@ export const JobCard = {
     },
     picture() {
       const { job } = this;
-      const url = job.status === "running" && job.frame ? job.frame.url : job.result?.images?.[0]?.thumbnailUrl;
+      const url = job.status === "running" && job.frame ? job.frame.url : thumbnailOf(job.result?.images);
       return url === this.broken ? null : url;
     },
     percent() {

@@ -5,6 +5,11 @@ export function hasThumbnail(image) {
   return !image.kind || image.kind === "image" || image.kind === "video";
 }
 
+/** The small picture of the first of them that has one. */
+export function thumbnailOf(images) {
+  return images?.find(hasThumbnail)?.thumbnailUrl;
+}
+
 /** Whether it moves or sounds: how long, as `0:04`; otherwise empty. */
 export function lengthOf(image) {
   const seconds = image.durationSeconds;

@@ -3,6 +3,7 @@
 import { letter } from "orchestrator/board_keys.js";
 import { isRetryable } from "orchestrator/board_rows.js";
 import { isFinished, state } from "orchestrator/jobs.js";
+import { thumbnailOf } from "orchestrator/media.js";
 
 const ICONS = { created: "hold", queued: "clock", running: "run", done: "done", failed: "fail", cancelled: "slash" };
 const WORDS = { created: "Held", queued: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
@@ -109,7 +110,7 @@ export const ContactSheet = {
       return job.status === "running" ? Math.round((job.progress?.fraction ?? 0) * 100) : 0;
     },
     picture(job) {
-      return job.status === "running" ? job.frame?.url : job.result?.images?.[0]?.thumbnailUrl;
+      return job.status === "running" ? job.frame?.url : thumbnailOf(job.result?.images);
     },
     icon(job) {
       return ICONS[job.status];

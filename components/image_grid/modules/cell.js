@@ -44,7 +44,7 @@ export function fillRow(cell, image, { fast, words }) {
   if (cell.image !== image) {
     renew(cell, image, words);
     const [, prompt, backend, size, bytes, made] = cell.children;
-    prompt.textContent = image ? firstLine(image.prompt) : "";
+    prompt.textContent = image ? firstLine(image.prompt) || image.downloadName : "";
     backend.textContent = image ? words.backend(image) : "";
     size.textContent = image ? (image.width ? `${image.width} × ${image.height}` : lengthOf(image)) : "";
     bytes.textContent = image ? words.bytes(image.size) : "";

@@ -103,9 +103,10 @@ export const Details = {
       const { t } = this.words;
       const { params } = this.image;
       const preset = this.words.preset(this.image.workflowId);
-      const takes = (field) => !preset || preset.fields.includes(field);
+      const isOwn = this.image.workflowId === "workflow"; // given with its job: its values are its own
+      const takes = (field) => (preset ? preset.fields.includes(field) : !isOwn || field === "seed");
       const rows = [
-        [t("Preset"), preset?.name ?? this.image.workflowId],
+        [t("Preset"), isOwn ? t("Own workflow") : preset?.name ?? this.image.workflowId],
         [t("Model"), this.model],
         [t("VAE"), params.vae],
         ...params.loras.map((lora) => [t("LoRA"), `${lora.name} · ${lora.weight}`]),
