@@ -161,6 +161,7 @@ async def open_services(
             store=SqlChargeStore(database),
             settings=settings,
             payload=shown_body,
+            agreed=ledger.agreed_price,
             clock=parts.clock,
             bus=bus,
         )
@@ -233,6 +234,7 @@ async def open_services(
             runner=runner,
             dispatcher=dispatcher,
             submitting=submitting,
+            budget=budget,
             clock=parts.clock,
         )
         told = SqlDeliveryStore(database)

@@ -16,6 +16,7 @@ from app.models import JobFailure
 from app.node_failures import GPU_MEMORY, RULES, Rule
 from app.said import Said
 
+_READ = 10_000  # characters of what a node says: some put whole arrays into it
 _MESSAGE_LENGTH = 300
 _GIB = 2**30
 _SMALL_PX = 640
@@ -54,7 +55,7 @@ class Diagnosis:
 
 def error_of(report: NodeReport) -> BackendError:
     """The error that a node's exception is, with what happened and what to do."""
-    told = f"{report.exception_type}: {report.message}"
+    told = f"{report.exception_type}: {report.message}"[:_READ]
     rule = next((rule for rule in RULES if rule.pattern.search(told)), None)
     if rule is None:
         return _unknown(report)

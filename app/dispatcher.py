@@ -5,6 +5,7 @@ It wakes when something changed or when the next time comes; it never asks on a 
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -141,14 +142,28 @@ class Dispatcher:
                 passed_since=self._passed_since,
             )
             self._reasons.passed = outcome.passed
-            self._passed_since = {
-                job_id: self._passed_since.get(job_id, now) for job_id in outcome.passed
-            }
+            self._remember_passed(outcome.passed, now=now)
             if outcome.choice is None:
                 return
             attempt = await self._claim(outcome.choice)
             if attempt is not None:
                 self._go(runs, attempt, outcome.choice)
+
+    def _remember_passed(self, passed: Mapping[UUID, str], *, now: datetime) -> None:
+        """Since when others are preferred to a job, until it goes.
+
+        Not only as long as each decision says so again: with all slots taken there is none, and
+        one that looks at another job first does not get as far.
+        """
+        unfinished = self._ledger.unfinished
+        known = {**dict.fromkeys(passed, now), **self._passed_since}
+        self._passed_since = {
+            job_id: since
+            for job_id, since in known.items()
+            if (job := unfinished.get(job_id)) is not None
+            and job.state is JobState.QUEUED
+            and job.ahead_on is None
+        }
 
     async def _claim(self, choice: Choice) -> Attempt | None:
         """Make the job ours, with its attempt on disk before anything is sent."""

@@ -74,10 +74,6 @@ class Estimates:
         known = [self._scaled(request.preset, each, size) for each in others]
         return _average([each for each in known if each is not None])
 
-    def is_known(self, request: GenerationRequest, backend_id: str) -> bool:
-        """Whether this very backend has done such work."""
-        return (request.preset, backend_id) in self._paces
-
     def load_s(self, model: str, backend_id: str) -> float | None:
         """How long loading a model takes there; None if nothing is known."""
         work = f"{_LOAD}{model}"

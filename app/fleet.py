@@ -131,7 +131,8 @@ class Fleet:
         """The backend, as soon as there is one of that id."""
         with self._bus.subscribe(BackendChanged) as inbox:
             while (line := self._lines.get(backend_id)) is None:
-                await inbox.wait()
+                if not await inbox.wait():
+                    await asyncio.Event().wait()  # the app stops: whoever waits is cancelled
                 inbox.drain()
             return line
 
@@ -145,8 +146,9 @@ class Fleet:
         return line.info if line is not None and not line.leaving else None
 
     def status(self, backend_id: str) -> BackendStatus:
-        """How one of them is."""
-        return self._lines[backend_id].status
+        """How one of them is; nothing is known of one that was removed meanwhile."""
+        line = self._lines.get(backend_id)
+        return line.status if line is not None else BackendStatus()
 
     def job_ids(self, backend_id: str) -> list[UUID]:
         """The jobs that have a prompt there."""
@@ -201,7 +203,7 @@ class Fleet:
         if catalog is None or info.kind != "comfyui":
             return
         kept = self._kept.get(info.id)
-        if kept is not None and kept.url == info.url and _same(kept.catalog, catalog):
+        if kept is not None and kept.url == info.url and kept.catalog.tells_the_same(catalog):
             return
         self._kept[info.id] = self._unkept[info.id] = KeptCatalog(url=info.url, catalog=catalog)
         self._to_keep.set()
@@ -219,13 +221,3 @@ class Fleet:
                 except StorageError as exc:
                     self._kept.pop(backend_id, None)  # tried again when it is read again
                     log.warning("What '%s' can do could not be kept: %s", backend_id, exc)
-
-
-def _same(one: Catalog, other: Catalog) -> bool:
-    """Whether two readings say the same."""
-    if one is other:
-        return True
-    return all(
-        getattr(one, name) == getattr(other, name)
-        for name in ("node_classes", "embeddings", "samplers", "schedulers")
-    ) and dict(one.models) == dict(other.models)

@@ -93,6 +93,7 @@ class Health:
         self._failures: dict[tuple[str, str], list[Evidence]] = {}
         self._quarantines: dict[UUID, Quarantine] = {}
         self._in_force: dict[tuple[str, str, str], Quarantine] = {}
+        self._being_written: set[tuple[str, str, str]] = set()
         self.revision = 0
         """Grows whenever a verdict on a backend may have changed."""
 
@@ -189,7 +190,7 @@ class Health:
         await self.quarantine(
             "workflow", workflow, backend_id=backend_id, code=code, reason=reason, because=failures
         )
-        del self._failures[backend_id, workflow]
+        self._failures.pop((backend_id, workflow), None)  # unless it worked meanwhile
 
     async def quarantine(
         self,
@@ -202,7 +203,8 @@ class Health:
         because: Sequence[Evidence] = (),
     ) -> Quarantine | None:
         """Put it in quarantine there; None if that could not be written down, or it is already."""
-        if (kind, subject, backend_id) in self._in_force:
+        key = (kind, subject, backend_id)
+        if key in self._in_force or key in self._being_written:
             return None
         made = Quarantine(
             id=new_id(),
@@ -214,11 +216,14 @@ class Health:
             evidence=tuple(because),
             created_at=self._clock.now(),
         )
+        self._being_written.add(key)
         try:
             logged = await self._store.put(made)
         except StorageError as exc:
             log.warning("A quarantine could not be written down: %s", exc)
             return None
+        finally:
+            self._being_written.discard(key)
         self._keep(made)
         log.warning("In quarantine on %s: %s %s", backend_id, kind, subject)
         self._bus.publish(QuarantineChanged(backend_id=backend_id, logged=logged))

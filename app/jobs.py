@@ -9,12 +9,13 @@ from app.errors import ConflictError, InvalidRequestError, NotFoundError
 from app.ledger import Ledger
 from app.live import LiveRuns
 from app.models import AUTO, DEMO, Image, Job, JobState, Preview, Progress
+from app.paid import Budget
 from app.ports import Clock, ImageStore, JobChange, JobFilter, JobStore, Page
 from app.ranking import rank_between, ranks_after
 from app.runner import Runner
 from app.said import Said
 from app.submission import Submission
-from app.submitting import PAGE, Asker, Submitting
+from app.submitting import PAGE, Asker, Offer, Submitting
 from app.views import BoardView, JobView, QueueView, Say, job_view
 
 _REMOVED = Said("Was it removed from the list?")
@@ -36,6 +37,7 @@ class JobService:
         runner: Runner,
         dispatcher: Dispatcher,
         submitting: Submitting,
+        budget: Budget,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
@@ -45,6 +47,7 @@ class JobService:
         self._runner = runner
         self._dispatcher = dispatcher
         self._submitting = submitting
+        self._budget = budget
         self._clock = clock
         self._ranking = submitting.ranking
 
@@ -135,20 +138,39 @@ class JobService:
 
         return await self._ledger.change(job_id, step)
 
-    async def retry(self, job_id: UUID) -> Job:
-        """Queue a failed or cancelled job again, at the end, with all its attempts.
+    async def price_of_retry(self, job_id: UUID) -> Offer | None:
+        """What a retry would cost that nobody has agreed to yet; None if there is nothing to ask.
 
         Raises:
-            ConflictError: it neither failed nor was cancelled.
+            NotFoundError: there is no such job.
+            InvalidRequestError: its model has no price any more.
         """
+        quote = await self._budget.quote_again(await self.get(job_id))
+        if quote is None:
+            return None
+        return Offer(quote=quote, count=1, is_allowed=self._budget.is_allowed)
+
+    async def retry(self, job_id: UUID, *, confirmed: bool = False) -> Job:
+        """Queue a failed or cancelled job again, at the end, with all its attempts.
+
+        `confirmed` agrees to its price, where it has one.
+
+        Raises:
+            ConflictError: it neither failed nor was cancelled; or it would be paid for anew, and
+                that is not confirmed or switched off.
+            InvalidRequestError: its model has no price any more.
+        """
+        found = await self.get(job_id)
+        _require_retryable(found)
+        price = await self._budget.agree_again(found, confirmed=confirmed)
         now = self._clock.now()
         rank = ""
 
         def step(job: Job) -> JobChange:
-            retryable = job.state in (JobState.FAILED, JobState.CANCELLED)
-            _require(retryable, Said("Only failed and cancelled jobs are retried."))
+            _require_retryable(job)
             again = job.to(
                 JobState.QUEUED,
+                terms=replace(job.terms, confirmed_usd=price),
                 rank=rank,
                 attempts=0,
                 losses=0,
@@ -231,7 +253,10 @@ class JobService:
         return await self._each(job_ids, self.cancel)
 
     async def retry_many(self, job_ids: Sequence[UUID]) -> int:
-        """Retry those of the jobs that failed or were cancelled; how many there were."""
+        """Retry those of the jobs that failed or were cancelled; how many there were.
+
+        Those that somebody would have to pay for are left out: each asks for itself.
+        """
         return await self._each(job_ids, self.retry)
 
     async def pause(self) -> QueueView:
@@ -322,7 +347,7 @@ class JobService:
         for job_id in job_ids:
             try:
                 await act(job_id)
-            except (ConflictError, NotFoundError):
+            except (ConflictError, NotFoundError, InvalidRequestError):
                 continue  # changed meanwhile, or never fitting: what is asked for is true already
             done += 1
         return done
@@ -331,6 +356,11 @@ class JobService:
 def _is_there(job: Job) -> bool:
     """A backend has it, or may have it."""
     return job.state is JobState.RUNNING or job.ahead_on is not None
+
+
+def _require_retryable(job: Job) -> None:
+    retryable = job.state in (JobState.FAILED, JobState.CANCELLED)
+    _require(retryable, Said("Only failed and cancelled jobs are retried."))
 
 
 def _require(condition: bool, why_not: str) -> None:

@@ -87,6 +87,11 @@ class Ledger:
             log.info("Job %s is %s: %s", job_id, change.job.state, change.note)
         return change.job
 
+    def agreed_price(self, job_id: UUID) -> float | None:
+        """The price in US dollars that somebody agreed to, of an unfinished job."""
+        job = self.unfinished.get(job_id)
+        return job.terms.confirmed_usd if job is not None else None
+
     async def attempts(self, job_id: UUID) -> list[Attempt]:
         """The attempts of a job, oldest first."""
         return await self._store.attempts(job_id)

@@ -136,6 +136,8 @@ class MachineService:
         async with self._lock:
             before = self._changeable(backend_id)
             given = patch.model_dump(exclude_none=True)
+            if patch.name is not None:
+                given["name"] = patch.name.strip()
             after = replace(before, **given)
             if after == before:
                 return before

@@ -1,13 +1,14 @@
 """Which backend can take a job, and why another cannot: pure, so that it can be explained."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
 from hashlib import sha256
 from json import dumps
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
+from app.graphs.inline import Given
 from app.health import Quarantine
 from app.models import (
     AUTO,
@@ -19,7 +20,7 @@ from app.models import (
     GenerationRequest,
     Job,
 )
-from app.said import Said
+from app.said import Said, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,7 @@ class Matching:
             fit = self._workflows.fit(request, status.catalog)
             model = fit.model_key
             if fit.missing:
-                lacks = reduce(_comma, fit.missing)
+                lacks = listed(fit.missing)
                 reason = Said(
                     "Needs {file}; {backend} does not have it.", file=lacks, backend=info.name
                 )
@@ -246,26 +247,11 @@ def needs_of(job: Job) -> Hashable:
 
 def workflow_of(request: GenerationRequest) -> str:
     """What a quarantine calls the workflow: the preset, or a hash of a graph given with it."""
-    return request.preset if request.graph is None else _hash_of(_Given(request.graph))
-
-
-class _Given:
-    """A graph as a key of the cache: the very same one, not an equal one."""
-
-    __slots__ = ("graph",)
-
-    def __init__(self, graph: Mapping[str, Any]) -> None:
-        self.graph = graph
-
-    def __hash__(self) -> int:
-        return id(self.graph)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Given) and other.graph is self.graph
+    return request.preset if request.graph is None else _hash_of(Given(request.graph))
 
 
 @lru_cache(maxsize=1024)
-def _hash_of(given: _Given) -> str:
+def _hash_of(given: Given) -> str:
     text = dumps(given.graph, sort_keys=True, default=str)
     return f"graph:{sha256(text.encode()).hexdigest()[:16]}"
 
@@ -342,7 +328,3 @@ def _nobody_meant(job: Job, *, known: bool) -> str:
 
 def _and(first: str | None, second: str) -> str:
     return second if first is None else Said("{first} {second}", first=first, second=second)
-
-
-def _comma(first: str, second: str) -> str:
-    return Said("{first}, {second}", first=first, second=second)

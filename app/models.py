@@ -337,6 +337,16 @@ class Catalog:
         """The checkpoints, in the backend's order."""
         return self.models.get("checkpoints", ())
 
+    def tells_the_same(self, other: "Catalog") -> bool:
+        """Whether two readings say the same, whenever they were taken."""
+        return self is other or (
+            self.node_classes == other.node_classes
+            and dict(self.models) == dict(other.models)
+            and self.embeddings == other.embeddings
+            and self.samplers == other.samplers
+            and self.schedulers == other.schedulers
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendStatus:

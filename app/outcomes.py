@@ -4,7 +4,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import reduce
 from typing import Any
 
 from app.config import RetrySettings
@@ -12,7 +11,7 @@ from app.errors import LostError, NotSentError, OrchestratorError
 from app.models import AUTO, Attempt, AttemptState, Fallback, Image, Job, JobFailure, JobState
 from app.policy import Again, Policy, policy_of
 from app.ports import JobChange
-from app.said import Said
+from app.said import Said, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +182,7 @@ def _poison(attempts: Sequence[Attempt]) -> LostError:
         Said("{backend} at {time} UTC", backend=each.backend_id, time=f"{each.ended_at:%H:%M}")
         for each in lost
     ]
-    where = reduce(
-        lambda first, second: Said("{first}, {second}", first=first, second=second), places
-    )
+    where = listed(places)
     return LostError(
         Said("Backends went away while they drew this: {where}.", where=where),
         fix=Said("Does it crash them? Look at their logs. Run gives it another chance."),

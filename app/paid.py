@@ -22,7 +22,7 @@ from app.errors import (
     NotFoundError,
 )
 from app.events import ChargeChanged, EventBus
-from app.models import FLUX, Attempt, GenerationRequest
+from app.models import FLUX, Attempt, GenerationRequest, Job, JobState
 from app.ports import Clock
 from app.said import Said
 
@@ -32,6 +32,8 @@ DEFAULT_MODEL = "flux-pro-1.1-ultra"
 MICRO = 1_000_000  # of one US dollar
 _MICRO_PER_CREDIT = MICRO // 100
 _MEGAPIXEL = 1_000_000  # pixels
+_OFF = Said("Paid generation is switched off.")
+_ALLOW = Said("Set allow_generation: true in config.yaml, and start the app again.")
 
 
 class ChargeState(StrEnum):
@@ -172,11 +174,15 @@ class Budget:
         store: ChargeStore,
         settings: Settings,
         payload: Callable[[GenerationRequest], Mapping[str, Any]],
+        agreed: Callable[[UUID], float | None],
         clock: Clock,
         bus: EventBus,
     ) -> None:
-        """`payload` tells what would be sent for a request, without keys and pictures."""
+        """`payload` tells what would be sent for a request, without keys and pictures; `agreed`
+        is the price that somebody agreed to for a job.
+        """
         self._store = store
+        self._agreed = agreed
         self._settings = settings.flux
         self._payload = payload
         self._clock = clock
@@ -219,17 +225,67 @@ class Budget:
             payload=self._payload(request),
         )
 
+    async def quote_again(self, job: Job) -> Quote | None:
+        """What a retry of the job would cost that nobody has agreed to yet.
+
+        None if it costs nothing; if what was paid for can still be fetched; and for a job that was
+        cancelled before anything was ordered, at a price that was agreed to.
+
+        Raises:
+            InvalidRequestError: it names a model that has no price.
+        """
+        quote = self.quote(job.request)
+        if quote is None:
+            return None
+        charges = await self._store.of_job(job.id)
+        counting = [each for each in charges if each.state is not ChargeState.RELEASED]
+        if counting and counting[-1].is_to_be_had:
+            return None
+        is_unused = job.state is JobState.CANCELLED and not charges
+        return None if is_unused and _covers(job.terms.confirmed_usd, quote) else quote
+
+    async def agree_again(self, job: Job, *, confirmed: bool) -> float | None:
+        """The price that a retry of the job may order at; None if it may order nothing.
+
+        Raises:
+            ConflictError: it would be paid for anew, and that is not confirmed or switched off.
+            InvalidRequestError: it names a model that has no price.
+        """
+        quote = self.quote(job.request)
+        if quote is None:
+            return job.terms.confirmed_usd
+        if await self.quote_again(job) is not None:
+            self.require_allowed()
+            if not confirmed:
+                raise ConflictError(
+                    Said("This costs about {price} a picture.", price=usd(quote.micro_usd)),
+                    fix=Said("Send it again with confirmed: true to agree to that."),
+                )
+        if confirmed:
+            return quote.usd
+        was_ordered = bool(await self._store.of_job(job.id))
+        return None if was_ordered else job.terms.confirmed_usd
+
+    def require_allowed(self) -> None:
+        """Refuse while nothing may be paid for.
+
+        Raises:
+            ConflictError: paid generation is switched off.
+        """
+        if not self.is_allowed:
+            raise ConflictError(_OFF, fix=_ALLOW)
+
     async def reserve(self, attempt: Attempt, *, quote: Quote) -> Charge:
         """Set the money for an attempt aside, before its order is sent.
 
         Raises:
-            BudgetExceededError: paid calls are off, or a cap would be passed; nothing is set aside.
+            BudgetExceededError: paid calls are off, nobody agreed to this price, or a cap would be
+                passed; nothing is set aside.
         """
         if not self.is_allowed:
-            raise BudgetExceededError(
-                Said("Paid generation is switched off."),
-                fix=Said("Set allow_generation: true in config.yaml, and start the app again."),
-            )
+            raise BudgetExceededError(_OFF, fix=_ALLOW)
+        if not _covers(agreed := self._agreed(attempt.job_id), quote):
+            raise _not_agreed(quote, agreed)
         now = self._clock.now()
         charge = Charge(
             id=attempt.id,
@@ -328,6 +384,23 @@ def usd(micro_usd: int) -> str:
     """Money for people: cents, and fractions of them where there are any."""
     whole, _, parts = f"{micro_usd / MICRO:.4f}".partition(".")
     return f"${whole}.{parts[:2]}{parts[2:].rstrip('0')}"
+
+
+def _covers(agreed_usd: float | None, quote: Quote) -> bool:
+    return agreed_usd is not None and quote.micro_usd <= round(agreed_usd * MICRO)
+
+
+def _not_agreed(quote: Quote, agreed_usd: float | None) -> BudgetExceededError:
+    price = usd(quote.micro_usd)
+    if agreed_usd is None:
+        message = Said("This would cost {price}, and nobody has agreed to that.", price=price)
+    else:
+        message = Said(
+            "This costs {price} by now, and only {agreed} was agreed to.",
+            price=price,
+            agreed=usd(round(agreed_usd * MICRO)),
+        )
+    return BudgetExceededError(message, fix=Said("Retry asks anew, and names the price."))
 
 
 def _units(model: str, request: GenerationRequest) -> int:

@@ -120,7 +120,10 @@ class JobStore(Protocol):
         ...
 
     async def forget_removed(self, *, before: datetime) -> int:
-        """Delete for good, with their attempts, what was removed before then; how many."""
+        """Delete for good, with their attempts, what was removed before then; how many.
+
+        Groups from before then go with the last of their jobs.
+        """
         ...
 
     async def get(self, job_id: UUID) -> Job | None: ...

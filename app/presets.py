@@ -1,7 +1,7 @@
 """The presets: which of them a backend can run, and the graph of a request for it."""
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Any
 
 from app.errors import InvalidRequestError, MissingCapabilityError
@@ -22,7 +22,7 @@ from app.graphs.preset import (
 )
 from app.graphs.resolving import Needs, Resolved, needs_of, resolve
 from app.models import Catalog, GenerationRequest
-from app.said import Said
+from app.said import Said, listed
 
 __all__ = [
     "BuiltGraph",
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _CACHED = 16_384
+_CACHED_GIVEN = 2048  # these keep graphs of any size
 _NAMED = 5  # files in a sentence
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "SaveVideo": (".mp4", ".webm", ".mkv"),
@@ -63,7 +64,7 @@ class Presets:
         self._presets = {preset.id: preset for preset in presets}
         # Asked for thousands of waiting jobs and every backend in each turn of the dispatcher.
         self._resolve = lru_cache(maxsize=_CACHED)(self._resolve_now)
-        self._fit_given = lru_cache(maxsize=_CACHED)(_fit_given)
+        self._fit_given = lru_cache(maxsize=_CACHED_GIVEN)(_fit_given)
 
     def all(self) -> list[Preset]:
         """Every preset, in the order of the form."""
@@ -76,7 +77,7 @@ class Presets:
     def fit(self, request: GenerationRequest, catalog: Catalog) -> Fit:
         """What a backend with that catalog lacks for the request; quick when asked again."""
         if request.graph is not None:
-            return self._fit_given(_Given(request.graph), catalog)
+            return self._fit_given(inline.Given(request.graph), catalog)
         return self._resolve(needs_of(request), catalog).fit
 
     def build(self, request: GenerationRequest, *, prefix: str, catalog: Catalog) -> BuiltGraph:
@@ -109,22 +110,7 @@ def uploaded_name(name: str) -> str:
     return f"orchestrator_{name}"
 
 
-class _Given:
-    """A graph as a key of the cache: the very same one, not an equal one."""
-
-    __slots__ = ("graph",)
-
-    def __init__(self, graph: Mapping[str, Any]) -> None:
-        self.graph = graph
-
-    def __hash__(self) -> int:
-        return id(self.graph)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Given) and other.graph is self.graph
-
-
-def _fit_given(given: _Given, catalog: Catalog) -> Fit:
+def _fit_given(given: inline.Given, catalog: Catalog) -> Fit:
     return Fit(
         missing=tuple(dict.fromkeys(inline.lacks(given.graph, catalog=catalog))),
         model_key=inline.model_of(given.graph),
@@ -200,7 +186,7 @@ def _missing(fit: Fit, catalog: Catalog) -> MissingCapabilityError:
     shown = ", ".join(checkpoints[:_NAMED])
     more = f" (+{len(checkpoints) - _NAMED})" if len(checkpoints) > _NAMED else ""
     return MissingCapabilityError(
-        Said("It lacks {names}.", names=reduce(_and, fit.missing)),
+        Said("It lacks {names}.", names=listed(fit.missing)),
         fix=Said(
             "Its checkpoints: {names}. Choose another, or install what is missing.",
             names=shown + more,
@@ -208,8 +194,3 @@ def _missing(fit: Fit, catalog: Catalog) -> MissingCapabilityError:
         if checkpoints
         else Said("Put a model file into its models/checkpoints folder and restart it."),
     )
-
-
-def _and(first: str, second: str) -> str:
-    # Kept as a sentence, so that each part is still translated.
-    return Said("{first}, {second}", first=first, second=second)

@@ -35,6 +35,7 @@ _MAX_GROUPS = 200
 _MAX_CHOICES = 1000
 _MAX_LINES = 100  # of a wildcard that several are chosen of
 _MAX_WILDCARDS = 500  # in one prompt, those of wildcards included
+_MAX_BROKEN = 50  # pieces of JSON: each is read to where it breaks
 _EXCERPT = 30  # characters
 _FIELD = "prompt"
 _EXAMPLE = "{red|green|blue}"
@@ -225,13 +226,15 @@ def _scan(text: str) -> tuple[list[_Group], list[_Group]]:
     """The alternatives, and the braces that nothing closes."""
     found: list[_Group] = []
     opened: list[_Group] = []
-    data_until = 0
+    data_until = broken = 0
     for mark in re.finditer(r"[{|}]", text):
         at = mark.start()
         if at < data_until:
             continue
-        if mark[0] == "{" and (data_until := _data_until(text, at)):
-            continue
+        if mark[0] == "{" and broken < _MAX_BROKEN and _JSON.match(text, at):
+            if data_until := _data_until(text, at):
+                continue
+            broken += 1
         if mark[0] == "{":
             head = _HEAD.match(text, at)
             bounds = (head and head["bounds"]) or ""
@@ -281,9 +284,7 @@ def _require_sound(text: str, found: Sequence[_Group], opened: Sequence[_Group])
 
 
 def _data_until(text: str, start: int) -> int:
-    """Where JSON ends that was pasted there; 0 if it is none."""
-    if not _JSON.match(text, start):
-        return 0
+    """Where JSON ends that was pasted there; 0 if it is broken."""
     try:
         return json.JSONDecoder().raw_decode(text, start)[1]
     except (ValueError, RecursionError):

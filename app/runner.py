@@ -102,10 +102,6 @@ class Runner:
         if job_id in self._underway:
             self._underway[job_id].wishes.put_nowait("cancel")
 
-    def has_begun(self, job_id: object) -> bool:
-        """Whether its backend is known to work on the job."""
-        return job_id in self._underway and self._underway[job_id].begun.is_set()
-
     def recall(self, job_id: object) -> None:
         """Take back what was sent ahead, unless its backend has begun it."""
         underway = self._underway.get(job_id)

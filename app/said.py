@@ -1,5 +1,7 @@
 """Sentences for people that can still be translated: English text that remembers its template."""
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, cast
 
 
@@ -24,6 +26,15 @@ class Said(str):
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the sentence with its template."""
         return (_again, (self.template, self.params))
+
+
+def listed(parts: Sequence[str]) -> str:
+    """The parts, at least one, with commas between; each can still be translated."""
+
+    def joined(first: str, second: str) -> str:
+        return Said("{first}, {second}", first=first, second=second)
+
+    return reduce(joined, parts)
 
 
 def _again(template: str, params: dict[str, Any]) -> Said:

@@ -69,11 +69,6 @@ class Slots:
         """The jobs that wait there, sent ahead."""
         return [each.job_id for each in self.works(backend_id) if each.started_at is None]
 
-    def backend_of(self, job_id: UUID) -> str | None:
-        """Where a job is."""
-        found = (each for each, works in self._works.items() if job_id in works)
-        return next(found, None)
-
     def loaded(self, backend_id: str) -> str | None:
         """The model that was used there last, so that it is likely in memory."""
         return self._loaded.get(backend_id)

@@ -1,9 +1,11 @@
 """What may be asked for, with its limits: the same for the form, the API and every test."""
 
+import json
 from typing import Annotated, Any, cast
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AnyHttpUrl,
     BaseModel,
     ConfigDict,
@@ -33,9 +35,31 @@ _BESIDE = frozenset(
     }
 )
 
+_HALF = "The text holds half a character (a lone surrogate)."
+_MAX_METADATA_BYTES = 64 * 1024  # each job of a submission keeps them
+
+
+def _whole(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what could be neither stored nor sent: Python's JSON reader lets it pass."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError(_HALF) from exc
+    return value
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(value)) > _MAX_METADATA_BYTES:
+        raise ValueError(f"The metadata take more than {_MAX_METADATA_BYTES} bytes.")
+    return value
+
+
 Side = Annotated[int, Field(ge=16, le=16_384, multiple_of=8)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Priority = Annotated[int, Field(ge=-100, le=100)]
+Json = Annotated[dict[str, JsonValue], AfterValidator(_whole)]
+Metadata = Annotated[Json, Field(max_length=100), AfterValidator(_small)]
+Options = Annotated[dict[Name, str | int | float | bool], AfterValidator(_whole)]
 
 
 class Wire(BaseModel):
@@ -81,7 +105,7 @@ class Params(Wire):
     """The input picture: the `name` that `POST /api/inputs` answered with."""
     mask: Name | None = None
     """White is painted anew: a `name`, too."""
-    options: dict[Name, str | int | float | bool] = Field(default={}, max_length=50)
+    options: Options = Field(default={}, max_length=50)
     """What only this preset knows, such as `frames`, `aspectRatio` or `raw`."""
 
     @model_validator(mode="before")
@@ -139,7 +163,7 @@ class Submission(Wire):
     """The backend must have all of them among its tags and capabilities."""
     webhook_url: AnyHttpUrl | None = None
     """Told, signed, when a job has ended."""
-    metadata: dict[str, JsonValue] = Field(default={}, max_length=100)
+    metadata: Metadata = {}
     """Kept with the jobs, and given back with them."""
     confirmed: bool = False
     """Of a paid backend: its price is known and agreed to. Otherwise the answer is a dry run."""
@@ -152,7 +176,7 @@ class Submission(Wire):
         try:
             value.encode()
         except UnicodeEncodeError as exc:
-            raise ValueError("The text holds half a character (a lone surrogate).") from exc
+            raise ValueError(_HALF) from exc
         return value
 
 
@@ -190,11 +214,11 @@ class ManifestJob(Snake):
     )
 
     workflow_id: Name
-    parameters: dict[str, JsonValue] = Field(default={}, max_length=200)
+    parameters: Json = Field(default={}, max_length=200)
     """`prompt`, `negative_prompt`, `width`, `seed`, …, and the options of the workflow."""
     backend_id: Name = AUTO
     priority: Priority = 0
-    metadata: dict[str, JsonValue] = Field(default={}, max_length=100)
+    metadata: Metadata = {}
     webhook_url: AnyHttpUrl | None = None
     """Told, signed, when the job has ended."""
     confirmed: bool = False
@@ -219,14 +243,14 @@ class ManifestGroup(Snake):
     )
 
     workflow_id: Name | None = None
-    workflow_json: dict[str, JsonValue] | None = Field(default=None, max_length=2000)
+    workflow_json: Json | None = Field(default=None, max_length=2000)
     """A graph in API format; a parameter of it is named "node.input", or by a unique input."""
-    parameters: dict[str, JsonValue] = Field(default={}, max_length=200)
+    parameters: Json = Field(default={}, max_length=200)
     backend_ids: tuple[Name, ...] = Field(min_length=1, max_length=MAX_COUNT)
     seed_strategy: SeedStrategy = SeedStrategy.RANDOM
     base_seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     priority: Priority = 0
-    metadata: dict[str, JsonValue] = Field(default={}, max_length=100)
+    metadata: Metadata = {}
     timeout_seconds: float = Field(default=300, ge=30, le=3600)
     """Each job is stopped when it has run so long."""
     required_capabilities: tuple[Name, ...] = Field(default=(), max_length=20)

@@ -14,12 +14,12 @@ from pydantic import BaseModel, ValidationError
 from app.config import Settings
 from app.errors import (
     AlreadySubmittedError,
-    ConflictError,
     InvalidRequestError,
     NotFoundError,
 )
 from app.fleet import Fleet
 from app.graphs import inline
+from app.graphs.sizes import size_for
 from app.ids import new_id
 from app.inputs import InputService
 from app.intake import (
@@ -115,7 +115,7 @@ class Submitting:
         """
         self._throttle.take(asker.client)
         aim = self._aim(submission)
-        request = request_of(submission, aim=aim)
+        request = await self._with_pictures(request_of(submission, aim=aim), submission)
         price = await self._check(request, submission)
         requests = await self._variations(request, submission)
         now = self._clock.now()
@@ -207,7 +207,7 @@ class Submitting:
     async def _requests(
         self, manifest: ManifestGroup
     ) -> tuple[list[GenerationRequest], float | None]:
-        """One request for each backend named, and the price of each, if they cost anything."""
+        """One request for each backend named, and the price of one, if it costs anything."""
         known = {AUTO, DEMO, *(info.id for info in self._fleet.infos())}
         for index, backend_id in enumerate(manifest.backend_ids):
             if backend_id not in known:
@@ -219,7 +219,8 @@ class Submitting:
         prices: list[float | None] = []
         for backend_id in dict.fromkeys(manifest.backend_ids):
             submission = self._submission(backend_id, manifest.workflow_id, parameters, manifest)
-            made[backend_id] = self._request(submission, manifest.workflow_json)
+            request = self._request(submission, manifest.workflow_json)
+            made[backend_id] = await self._with_pictures(request, submission)
             prices.append(await self._check(made[backend_id], submission))
         named = [made[backend_id] for backend_id in manifest.backend_ids]
         seed = cast("int | None", parameters["seed"])  # each submission has found it right
@@ -229,7 +230,8 @@ class Submitting:
             replace(request, seed=seed, prompt=prompt)
             for request, seed, prompt in zip(named, seeds, prompts, strict=True)
         ]
-        return requests, prices[0]
+        agreed = [price for price in prices if price is not None]
+        return requests, max(agreed, default=None)
 
     def _request(
         self, submission: Submission, graph: Mapping[str, Any] | None
@@ -295,21 +297,29 @@ class Submitting:
             infos=self._fleet.infos(),
         )
 
+    async def _with_pictures(
+        self, request: GenerationRequest, submission: Submission
+    ) -> GenerationRequest:
+        """The request whose pictures are there; without a size of its own it has their shape."""
+        if request.mask is not None:
+            await self._inputs.require(request.mask, field="params.mask")
+        if request.image is None:
+            return request
+        picture = await self._inputs.require(request.image, field="params.image")
+        preset, params = self._presets.get(request.preset), submission.params
+        if preset is None or preset.kind == "bfl" or params.width or params.height:
+            return request  # the cloud has shapes of its own, and they have a price
+        size = size_for(preset, width=picture.width, height=picture.height)
+        return request if size is None else replace(request, width=size[0], height=size[1])
+
     async def _check(self, request: GenerationRequest, submission: Submission) -> float | None:
         """What can only be checked with others' help; the price that was agreed to, if any."""
         if submission.webhook_url is not None:
             check_target(str(submission.webhook_url))
-        for field, name in (("params.image", request.image), ("params.mask", request.mask)):
-            if name is not None:
-                await self._inputs.require(name, field=field)
         quote = self._budget.quote(request)
         if quote is None:
             return None
-        if not self._budget.is_allowed:
-            raise ConflictError(
-                Said("Paid generation is switched off."),
-                fix=Said("Set allow_generation: true in config.yaml, and start the app again."),
-            )
+        self._budget.require_allowed()
         if not submission.confirmed:
             raise InvalidRequestError(
                 "confirmed",

@@ -1,11 +1,12 @@
 """Notices trouble: listens to what happens and says when an incident begins and when it is over."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from app.errors import LostError
+from app.errors import LostError, StorageError
 from app.events import (
     BackendChanged,
     BackendRemoved,
@@ -26,6 +27,8 @@ from app.ports import Clock
 from app.said import Said
 from app.samples import Disk, Sample, Sampler
 from app.webhooks import Delivery, DeliveryState
+
+log = logging.getLogger(__name__)
 
 OFFLINE_AFTER = timedelta(seconds=15)
 """A backend may be away that long, as when ComfyUI is started anew."""
@@ -78,7 +81,12 @@ class Watch:
             Sampled,
         ) as inbox:
             self.look_at_quarantines()
+            self._forget_removed_backends()
             async for event in inbox:
+                if inbox.lagged:
+                    inbox.caught_up()
+                    self.look_at_quarantines()
+                    self._forget_removed_backends()
                 await self._take_in(event)
 
     async def _take_in(self, event: Event) -> None:
@@ -95,7 +103,7 @@ class Watch:
             case QuarantineChanged():
                 self.look_at_quarantines()
             case DeliveryChanged(delivery_id=delivery_id):
-                self._look_at_delivery(await self._delivery(delivery_id))
+                await self._look_at_delivery(delivery_id)
             case Sampled():
                 self._look_at_sample(self._sampler.last)
                 for info in self._fleet.infos():
@@ -105,6 +113,8 @@ class Watch:
 
     def look_at_backend(self, info: BackendInfo) -> None:
         """Whether it has been away for too long, or rests."""
+        if self._fleet.info(info.id) is None:
+            return  # removed meanwhile
         subject = f"backend:{info.id}"
         status = self._fleet.status(info.id)
         if status.online or not info.enabled:
@@ -143,6 +153,13 @@ class Watch:
             if incident.code == "quarantine" and incident.subject not in in_force:
                 self._incidents.over(incident.code, incident.subject)
 
+    def _forget_removed_backends(self) -> None:
+        """What was wrong with a backend that is no longer configured is over."""
+        for incident in self._incidents.now_open():
+            kind, _, backend_id = incident.subject.partition(":")
+            if kind == "backend" and self._fleet.info(backend_id) is None:
+                self._incidents.over(incident.code, incident.subject)
+
     def _look_at_job(self, event: JobChanged) -> None:
         job, failure = event.job, event.job.failure
         held = f"job:{job.id}"
@@ -162,7 +179,12 @@ class Watch:
                 failure.code, subject, cause=failure.message, fix=failure.fix, job_id=job.id
             )
 
-    def _look_at_delivery(self, delivery: Delivery | None) -> None:
+    async def _look_at_delivery(self, delivery_id: UUID) -> None:
+        try:
+            delivery = await self._delivery(delivery_id)
+        except StorageError as exc:
+            log.warning("What became of webhook %s cannot be read: %s", delivery_id, exc)
+            return
         if delivery is None:
             return
         subject = f"webhook:{urlsplit(delivery.url).hostname}"

@@ -218,14 +218,13 @@ class WebhookService:
 
     async def _try(self, delivery: Delivery) -> Try:
         now = self._clock.now()
-        signed = self._signer.sign(str(delivery.id), now, delivery.body)
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": str(delivery.id),
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signed,
-        }
         try:
+            headers = {
+                "content-type": "application/json",
+                "webhook-id": str(delivery.id),
+                "webhook-timestamp": str(int(now.timestamp())),
+                "webhook-signature": self._signer.sign(str(delivery.id), now, delivery.body),
+            }
             status = await self._sender.post(
                 delivery.url, body=delivery.body.encode(), headers=headers
             )

@@ -33,10 +33,6 @@ class Scope(ui.element):
         task = background_tasks.create(coroutine, name=name, context=self)
         self._endings.append(task.cancel)
 
-    def on_end(self, callback: Callable[[], object]) -> None:
-        """Call back once when the user leaves the page."""
-        self._endings.append(callback)
-
     def _handle_delete(self) -> None:
         endings, self._endings = self._endings, []
         for end in endings:

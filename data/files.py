@@ -20,7 +20,7 @@ from app.ports import StoredFile
 from app.said import Said
 from data.media import MAX_BYTES, THUMBNAIL_SIDE, is_ours, kind_of, look_at
 
-__all__ = ["THUMBNAIL_SIDE", "PictureFiles", "storage_error"]
+__all__ = ["THUMBNAIL_SIDE", "PictureFiles", "move_into_place", "storage_error"]
 
 _WORKERS = 2  # decoding saturates a core; more would starve the event loop's machine
 _TEMP = ".part"
@@ -51,7 +51,7 @@ class PictureFiles:
                     await asyncio.to_thread(part.write, chunk)
                 await asyncio.to_thread(part.sync_and_close)
                 stored = await self._look(part.path, name, sha256=digest.hexdigest())
-                await asyncio.to_thread(_rename, part.path, target)
+                await asyncio.to_thread(move_into_place, part.path, target)
             return stored
         finally:
             part.remove()  # also when cancelled: half a file must never stay
@@ -193,7 +193,8 @@ class _Part:
             self.path.unlink(missing_ok=True)
 
 
-def _rename(temp: Path, target: Path) -> None:
+def move_into_place(temp: Path, target: Path) -> None:
+    """Give a finished file its name, also after a power cut; blocks."""
     temp.replace(target)
     if os.name != "nt":  # Windows has no way to sync a folder, and needs none
         descriptor = os.open(target.parent, os.O_RDONLY)

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from app.errors import InvalidRequestError, NotFoundError
 from app.inputs import InputFile
 from app.said import Said
-from data.files import storage_error
+from data.files import move_into_place, storage_error
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 200 * 2**20
@@ -143,7 +143,7 @@ def _write(data: bytes, target: Path) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        temp.replace(target)
+        move_into_place(temp, target)
     finally:
         with suppress(OSError):
             temp.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     cast,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -87,9 +88,13 @@ class SqlJobStore:
             return list(zip(back, await log_all(connection, events), strict=True))
 
     async def forget_removed(self, *, before: datetime) -> int:
-        """Delete for good what was removed before then."""
+        """Delete for good what was removed before then, and groups of which nothing is left."""
+        empty = ~exists().where(job.c.group_id == job_group.c.id)
         async with self._database.write() as connection:
             result = await connection.execute(delete(job).where(job.c.removed_at < before))
+            await connection.execute(
+                delete(job_group).where(job_group.c.created_at < before, empty)
+            )
         return result.rowcount
 
     async def get(self, job_id: UUID) -> Job | None:

@@ -109,6 +109,11 @@ class MemoryJobStore:
         gone = {job_id for job_id, (_, at) in self._removed.items() if at < before}
         self._removed = {k: v for k, v in self._removed.items() if k not in gone}
         self._attempts = {k: v for k, v in self._attempts.items() if v.job_id not in gone}
+        left = [*self._jobs.values(), *(job for job, _ in self._removed.values())]
+        used = {job.group_id for job in left}
+        self._groups = {
+            k: v for k, v in self._groups.items() if k in used or v.created_at >= before
+        }
         return len(gone)
 
     async def get(self, job_id: UUID) -> Job | None:

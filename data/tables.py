@@ -54,6 +54,7 @@ metadata = MetaData(
 _KEY = BigInteger().with_variant(Integer, "sqlite")
 _UNFINISHED = text("state IN ('created', 'queued', 'running')")
 _LIVING = text("deleted_at IS NULL")
+_LISTED = text("removed_at IS NULL")
 
 job = Table(
     "job",
@@ -97,6 +98,14 @@ job = Table(
         "rank",
         sqlite_where=_UNFINISHED,
         postgresql_where=_UNFINISHED,
+    ),
+    # Covers the counts by state, of all and of those that ended lately: rows are large.
+    Index(
+        "ix_job_listed",
+        "state",
+        "finished_at",
+        sqlite_where=_LISTED,
+        postgresql_where=_LISTED,
     ),
     sqlite_autoincrement=True,
 )

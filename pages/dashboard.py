@@ -59,7 +59,7 @@ def dashboard(
         with ui.element("div").classes("o-dash-mid"):
             LivePreview(services.jobs, backends=names)
             recent = RecentResults(services)
-        QueueBoard(services.jobs, backends=names, expanded=wanted)
+        QueueBoard(services.jobs, budget=services.budget, backends=names, expanded=wanted)
 
     async def use_clicked(event: GenericEventArguments) -> None:
         await _use(services, form, event.args, part="all")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from components import notify
 from components.backend_settings import BackendSettings
 from components.feed import Batch, ClientFeed
 from components.i18n import LANGUAGES, current_language, tr, trn
+from components.local_time import LocalTime
 from components.preferences import preferences
 from components.scope import Scope
 from components.theme import icon
@@ -23,11 +25,11 @@ _ENV = "ORCHESTRATOR_"
 _HOT = 0.88
 
 
-def settings_page(services: Services, backend: str | None = None) -> None:
-    """The page at `/settings`; `?backend=<id>` opens the form of one."""
+def settings_page(services: Services, backend: str | None = None, add: str | None = None) -> None:
+    """The page at `/settings`; `?backend=<id>` opens the form of one, `?add=machine` a new one."""
     ui.page_title(f"{tr('Settings')} – Orchestrator")
     with Scope(classes="o-page o-settings") as scope:
-        _rail(services)
+        _rail()
         with ui.element("div").classes("o-set"), ui.element("div").classes("o-set-in"):
             with ui.element("section").props("id=backends"):
                 backends = BackendSettings(services)
@@ -55,6 +57,8 @@ def settings_page(services: Services, backend: str | None = None) -> None:
     scope.task(feed.run(), name="settings feed")
     if backend is not None:
         backends.edit(backend)
+    elif add is not None:
+        backends.add()
 
 
 def _fold(event: Event, batch: Batch) -> None:
@@ -62,7 +66,7 @@ def _fold(event: Event, batch: Batch) -> None:
         batch["settings"] = {"changed": {}}
 
 
-def _rail(services: Services) -> None:
+def _rail() -> None:
     sections = [
         ("backends", tr("Backends"), "cpu"),
         ("paid", tr("Paid generation"), "coin"),
@@ -223,16 +227,16 @@ class _Sessions:
             for session in self._access.sessions():
                 own = session.id == self._own
                 with _fact(tr("This browser") if own else tr("Browser")):
-                    self._session(session.id, session.label, f"{session.created_at:%Y-%m-%d %H:%M}")
+                    self._session(session.id, session.label, session.created_at)
             if self._access.required and not self._access.sessions():
                 with _fact(tr("Login")):
                     ui.label(tr("Nobody is logged in by a browser."))
 
-    def _session(self, session_id: UUID, label: str, since: str) -> None:
+    def _session(self, session_id: UUID, label: str, since: datetime) -> None:
         with ui.element("div").classes("o-row"):
             with ui.element("div").classes("o-col o-grow"):
                 ui.label(label).classes("o-session-name").props(f'title="{_plain(label)}"')
-                ui.label(tr("since {time} UTC", time=since)).classes("o-hint")
+                LocalTime(since, words=tr("since {time}")).classes("o-hint")
             button = ui.element("button").classes("o-btn o-btn-compact")
             button.props(f"type=button data-testid=session-end-{session_id}")
             button.on("click", self._ender(session_id))

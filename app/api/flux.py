@@ -19,7 +19,6 @@ from app.submitting import API, Asker
 
 router = APIRouter(prefix="/api", tags=["flux"])
 
-WEBHOOK_PATH = "/api/flux/webhook"
 _MAX_WEBHOOK_BYTES = 2**20
 # How the provider names the header is not written down anywhere; these are the usual names.
 _SIGNATURES = ("x-bfl-signature", "x-webhook-signature", "x-signature", "x-hub-signature-256")

@@ -179,9 +179,16 @@ async def cancel(here: Here, job_id: UUID) -> JobView:
 
 
 @router.post("/jobs/{job_id}/retry", responses=responses(404, 409))
-async def retry(here: Here, job_id: UUID) -> JobView:
-    """Queue a failed or cancelled job again."""
-    return here.jobs.view(await here.jobs.retry(job_id))
+async def retry(
+    here: Here,
+    job_id: UUID,
+    confirmed: Annotated[bool, Query(description="The price is known and agreed to")] = False,
+) -> JobView:
+    """Queue a failed or cancelled job again.
+
+    One that would be paid for anew is refused (409, with the price) unless `confirmed` is true.
+    """
+    return here.jobs.view(await here.jobs.retry(job_id, confirmed=confirmed))
 
 
 @router.post("/jobs/{job_id}/run-elsewhere", responses=responses(404, 409))

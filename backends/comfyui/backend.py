@@ -19,7 +19,6 @@ from app.ports import Clock
 from app.presets import Presets
 from backends.comfyui import discovery, failures
 from backends.comfyui.answers import SystemStats
-from backends.comfyui.catalog import same_content
 from backends.comfyui.client import ComfyClient, OnCall
 from backends.comfyui.inbox import Inbox
 from backends.comfyui.messages import Message, QueueCounted, RunClosed, RunMessage
@@ -264,7 +263,7 @@ class ComfyBackend:
         self._catalog_at = asyncio.get_running_loop().time()
         kept = self._status.catalog
         # What was worked out for a catalog is kept with the very object.
-        return kept if kept is not None and same_content(kept, catalog) else catalog
+        return kept if kept is not None and kept.tells_the_same(catalog) else catalog
 
     def _route(self, message: Message) -> None:
         if isinstance(message, QueueCounted):

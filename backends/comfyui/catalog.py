@@ -60,17 +60,6 @@ def texts(body: Any) -> tuple[str, ...]:
     return tuple(item for item in as_list(body) if isinstance(item, str))
 
 
-def same_content(one: Catalog, other: Catalog) -> bool:
-    """Whether two readings tell the same, whenever they were taken."""
-    return (
-        one.node_classes == other.node_classes
-        and dict(one.models) == dict(other.models)
-        and one.embeddings == other.embeddings
-        and one.samplers == other.samplers
-        and one.schedulers == other.schedulers
-    )
-
-
 def _choices(classes: Mapping[str, Any], *, class_type: str, name: str) -> tuple[str, ...]:
     inputs = as_dict(as_dict(classes.get(class_type)).get("input"))
     spec = as_list(as_dict(inputs.get("required")).get(name))

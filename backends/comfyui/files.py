@@ -13,8 +13,6 @@ from backends.comfyui.client import ComfyClient
 from backends.comfyui.messages import OutputFile
 
 CHUNK_BYTES = 64 * 1024
-UPLOADED_AS = "orchestrator_"
-"""What the names of our input files begin with there."""
 _KEPT = 16  # bytes at both ends of a file that tell whether it is whole
 
 

@@ -41,6 +41,7 @@ LOOK_AND_SETTLE = Said(
     "Look at your account there, and settle the charge in the ledger. "
     "Retry orders, and pays, once more."
 )
+_GONE = Said("The FLUX cloud no longer has what was paid for.")
 
 
 class FluxOrder:
@@ -150,7 +151,10 @@ class FluxOrder:
 
     async def note_gone(self, note: str) -> None:
         """From now on nothing is to be had for the money."""
-        await self._budget.note_gone(self._charge_id, note=note)
+        try:
+            await self._budget.note_gone(self._charge_id, note=note)
+        except StorageError as exc:  # a Retry will find out for itself
+            log.warning("It is not noted that %s is gone: %s", self.task_id, exc)
 
     @property
     def _charge_id(self) -> UUID:
@@ -180,6 +184,7 @@ class FluxOrder:
             if by_itself or await self._is_to_be_had():
                 return Accepted(handle=before.handle)
             self._handle = None
+            await self._budget.note_gone(before.id, note=_GONE)
         if not by_itself:
             return None
         raise UncertainChargeError(

@@ -172,7 +172,9 @@ class FluxRun:
                 return RunFailed(error=_gone())
             return RunSucceeded(outputs=(self._output(task.sample),))
         if task.status in MODERATED:
-            return RunFailed(error=_moderated(task))
+            refused = _moderated(task)
+            await self._order.note_gone(refused.message)
+            return RunFailed(error=refused)
         if task.status in BROKEN:
             return await self._end_of_broken()
         return None
@@ -199,6 +201,7 @@ class FluxRun:
         if self._order.is_free:
             await self._order.release(message)
             return RunFailed(error=NodeFailedError(message))
+        await self._order.note_gone(message)
         fix = Said("Retry orders, and pays, once more.")
         return RunFailed(error=BackendError(message, fix=fix))
 

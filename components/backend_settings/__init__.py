@@ -31,12 +31,12 @@ class BackendSettings:
                         )
                     )
             add = ui.element("button").classes("o-btn o-btn-primary")
-            add.props("type=button data-testid=backend-add").on("click", self._add)
+            add.props("type=button data-testid=backend-add").on("click", self.add)
             with add:
                 icon("plus", classes="o-i-s")
                 ui.label(tr("Add a machine"))
         self._list = BackendList(services)
-        self._list.on("add", self._add).on("edit", self._edit)
+        self._list.on("add", self.add).on("edit", self._edit)
         self._place = ui.element("div").classes("o-set-form-place")
 
     async def run(self) -> None:
@@ -50,16 +50,28 @@ class BackendSettings:
         if info is not None:
             self._list.select(backend_id)
             with self._place:
-                BackendForm(self._services, info=info, on_saved=self.edit, on_closed=self._close)
+                BackendForm(self._services, info=info, on_saved=self._saved, on_closed=self._leave)
 
     def _edit(self, event: GenericEventArguments) -> None:
         self.edit(str(event.args))
 
-    def _add(self) -> None:
+    def add(self) -> None:
+        """Open an empty form."""
         self._close()
         with self._place:
-            form = BackendForm(self._services, info=None, on_saved=self.edit, on_closed=self._close)
+            form = BackendForm(
+                self._services, info=None, on_saved=self._saved, on_closed=self._leave
+            )
         form.focus()
+
+    def _saved(self, backend_id: str) -> None:
+        self.edit(backend_id)
+        self._list.focus(backend_id)
+
+    def _leave(self) -> None:
+        opened = self._list.selected
+        self._close()
+        self._list.focus(opened)
 
     def _close(self) -> None:
         self._list.select(None)

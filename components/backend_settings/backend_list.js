@@ -51,6 +51,12 @@ export default {
       this.rows = rows;
       this.selected = selected;
     },
+    // The form that had the focus is gone: back to where it was opened, by row or by button.
+    async focus(id) {
+      await this.$nextTick();
+      const row = [...this.$el.querySelectorAll("tbody tr")].find((each) => each.dataset.testid === `backend-row-${id}`);
+      (row?.querySelector("button") ?? document.querySelector("[data-testid=backend-add]"))?.focus({ preventScroll: true });
+    },
     kind(row) {
       if (row.kind === "embedded") return this.t("Demo engine");
       if (row.kind === "bfl") return this.t("Black Forest Labs");

@@ -27,7 +27,7 @@ class BackendList(ui.element, component="backend_list.js"):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
-        self._selected: str | None = None
+        self.selected: str | None = None
         self._props["texts"] = texts(*TEXTS)
         self._feed = ClientFeed(
             ui.context.client,
@@ -43,15 +43,19 @@ class BackendList(ui.element, component="backend_list.js"):
 
     def select(self, backend_id: str | None) -> None:
         """Mark the row whose form is open."""
-        self._selected = backend_id
+        self.selected = backend_id
         self._show()
+
+    def focus(self, backend_id: str | None) -> None:
+        """Give the focus to the row of one, or to the button that adds one."""
+        self.run_method("focus", backend_id)
 
     async def _snapshot(self) -> None:
         self._show()
 
     def _show(self) -> None:
         rows = [self._row(view) for view in self._services.fleet.views()]
-        self.run_method("snapshot", rows, self._selected)
+        self.run_method("snapshot", rows, self.selected)
 
     def _row(self, view: BackendView) -> dict[str, Any]:
         return {

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,12 @@ from nicegui import ui
 from nicegui.dependencies import register_esm
 from nicegui.events import GenericEventArguments
 
+from app.delivery_views import DeliveryView
 from app.errors import OrchestratorError
 from app.events import (
     BackendChanged,
     BackendRemoved,
+    DeliveryChanged,
     Event,
     IncidentChanged,
     JobChanged,
@@ -25,6 +27,7 @@ from app.events import (
     Sampled,
 )
 from app.logs import Record
+from app.models import DEMO
 from app.services import Services
 from app.status import IncidentView, LogView
 from app.submission import Wire
@@ -43,6 +46,7 @@ _MODULES = _HERE / "modules"
 SHEETS: tuple[Path, ...] = (_HERE / "diagnostics.css", _charts.SHEET)
 _LINES = 400
 _FIGURES_PAUSE_S = 2.0
+_DELIVERIES = 50
 _NOT_SHOWN = ("models", "samplers", "schedulers")
 
 # The address carries the newest file's time, because browsers keep these files for ever.
@@ -65,6 +69,7 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
         self._line = 0
         self._catalogs: dict[str, object] = {}
         self._jobs_changed = asyncio.Event()
+        self._told = asyncio.Event()
         self._feed = ClientFeed(
             ui.context.client,
             bus=services.bus,
@@ -83,21 +88,28 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
 
         with self._diagnostics.log_book.listen(heard):
             async with asyncio.TaskGroup() as group:
-                figures = group.create_task(self._keep_figures(), name="job figures")
+                kept = [
+                    group.create_task(
+                        self._keep(self._jobs_changed, self._figures), name="figures"
+                    ),
+                    group.create_task(self._keep(self._told, self._deliveries), name="deliveries"),
+                ]
                 await self._feed.run()
-                figures.cancel()
+                for each in kept:
+                    each.cancel()
 
     async def _snapshot(self) -> None:
         status = self._diagnostics.status
         samples, lines = status.samples(), self._lines(after=0)
         parts = {
             "app": to_json(status.app()),
-            "jobs": to_json(await status.jobs()),
+            **await self._figures(),
+            **await self._deliveries(),
             "queue": to_json(self._services.jobs.queue()),
             "backends": [self._shown(each) for each in self._services.fleet.views()],
             "incidents": _all(status.incidents(say=say)),
             "quarantines": _all(status.quarantines(say=say)),
-            "matrix": to_json(status.matrix()),
+            "matrix": self._matrix(),
             "settings": _all(status.settings()),
             "paths": _all(await status.paths(say=say)),
             "selfTest": self._self_test(),
@@ -127,8 +139,12 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
                     "step": progress.step,
                     "steps": progress.steps,
                 }
+            case DeliveryChanged():
+                self._told.set()
             case JobChanged(job=job):
                 self._jobs_changed.set()
+                if job.state.is_terminal and (job.terms.webhook or job.group_id):
+                    self._told.set()
                 batch.setdefault("parts", {})["queue"] = {}
                 if job.backend_id is not None:
                     batch.setdefault("backends", {})[job.backend_id] = {}
@@ -162,7 +178,7 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
         catalogs = self._catalogs_now()
         if "quarantines" in parts or self._catalogs != catalogs:
             self._catalogs = catalogs
-            changes["matrix"] = to_json(status.matrix())
+            changes["matrix"] = self._matrix()
         self.run_method("apply", changes)
 
     def _resting(self) -> list[str]:
@@ -191,7 +207,13 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
             del shown[name]
         error = self._services.fleet.status(view.id).last_error
         reason = self._services.health.circuit(view.id).reason
+        shown["name"] = _name(view.id, view.name)
         return {**shown, "lastError": error and say(error), "circuitReason": reason and say(reason)}
+
+    def _matrix(self) -> dict[str, Any]:
+        matrix = to_json(self._diagnostics.status.matrix())
+        known = zip(matrix["backends"], matrix["names"], strict=True)
+        return {**matrix, "names": [_name(*each) for each in known]}
 
     def _catalogs_now(self) -> dict[str, object]:
         fleet = self._services.fleet
@@ -201,20 +223,29 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
         view = self._diagnostics.self_test.view(say=say)
         return to_json(view) if view is not None else None
 
-    async def _keep_figures(self) -> None:
-        """The figures about jobs, counted in the database at most every few seconds."""
+    async def _keep(
+        self, changed: asyncio.Event, read: Callable[[], Awaitable[dict[str, Any]]]
+    ) -> None:
+        """Show what is read from the database anew, at most every few seconds."""
         while True:
-            await self._jobs_changed.wait()
-            self._jobs_changed.clear()
+            await changed.wait()
+            changed.clear()
             if not self.client.has_socket_connection:
                 continue  # it gets everything when it is back
             try:
-                figures = await self._diagnostics.status.jobs()
+                parts = await read()
             except OrchestratorError as exc:
-                log.warning("The figures about jobs could not be read: %s", exc)
+                log.warning("A part of the diagnostics page could not be read: %s", exc)
             else:
-                self.run_method("apply", {"jobs": to_json(figures)})
+                self.run_method("apply", parts)
             await asyncio.sleep(_FIGURES_PAUSE_S)
+
+    async def _figures(self) -> dict[str, Any]:
+        return {"jobs": to_json(await self._diagnostics.status.jobs())}
+
+    async def _deliveries(self) -> dict[str, Any]:
+        found = await self._services.webhooks.page(limit=_DELIVERIES)
+        return {"deliveries": _all([DeliveryView.of(each) for each in found])}
 
     async def _handle_action(self, event: GenericEventArguments) -> None:
         verb, thing = str(event.args.get("verb")), str(event.args.get("id", ""))
@@ -242,6 +273,8 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
                 await diagnostics.health.lift(UUID(thing))
             case "resolve":
                 await diagnostics.incidents.resolve(UUID(thing))
+            case "deliver":
+                await self._services.webhooks.retry(UUID(thing))
             case "history":
                 await self._show_history()
             case "paths":
@@ -262,6 +295,10 @@ class DiagnosticsBoard(ui.element, component="diagnostics.js"):
 
     def _show_self_test(self) -> None:
         self.run_method("apply", {"selfTest": self._self_test()})
+
+
+def _name(backend_id: str, name: str) -> str:
+    return tr("Demo engine") if backend_id == DEMO else name
 
 
 def _all(views: Sequence[Wire]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 import backends from "orchestrator-diagnostics/backends.js";
 import charts from "orchestrator-diagnostics/charts.js";
 import drill from "orchestrator-diagnostics/drill.js";
+import hooks from "orchestrator-diagnostics/hooks.js";
 import incidents from "orchestrator-diagnostics/incidents.js";
 import jobs from "orchestrator-diagnostics/jobs.js";
 import log from "orchestrator-diagnostics/log.js";
@@ -18,19 +19,19 @@ const MAX_LINES = 1000;
 
 // The diagnostics page: its parts share one board, which the server fills and keeps up to date.
 export default {
-  components: { backends, charts, drill, incidents, jobs, log, matrix, quarantine, setup, tiles },
+  components: { backends, charts, drill, hooks, incidents, jobs, log, matrix, quarantine, setup, tiles },
   props: { texts: Object },
   emits: ["action"],
   template: `
     <div class="o-dg" data-testid="diagnostics" :data-ready="board.ready || null">
-      <template v-if="board.ready"><tiles /><drill /><backends /><incidents /><quarantine /><charts /><matrix /><log /><jobs /><setup /></template>
+      <template v-if="board.ready"><tiles /><drill /><backends /><incidents /><quarantine /><charts /><matrix /><log /><jobs /><setup /><hooks /></template>
       <template v-else><div v-for="n in 5" :key="n" class="o-panel o-dg-wait" aria-hidden="true"></div></template>
     </div>`,
   provide() {
     return { words: this.words, board: this.board, act: (verb, args = {}) => this.$emit("action", { verb, ...args }) };
   },
   beforeCreate() {
-    this.board = reactive({ ready: false, progress: {}, history: [], backends: [], incidents: [], quarantines: [], samples: [], log: [], selfTest: null });
+    this.board = reactive({ ready: false, progress: {}, history: [], backends: [], incidents: [], quarantines: [], samples: [], log: [], deliveries: [], selfTest: null });
   },
   data() {
     this.words = speaker(this.texts);

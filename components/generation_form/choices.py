@@ -7,11 +7,19 @@ from app.fleet import Fleet
 from app.graphs.choosing import ANY, files
 from app.graphs.families import LABELS, kin_of
 from app.graphs.preset import Fit, Preset
-from app.models import AUTO, DEMO, FLUX, TEXT_TO_IMAGE, GenerationRequest
+from app.models import (
+    AUTO,
+    DEMO,
+    FLUX,
+    TEXT_TO_IMAGE,
+    BackendInfo,
+    BackendStatus,
+    Catalog,
+    GenerationRequest,
+)
 from app.paid import MICRO, Budget, usd
 from app.presets import Presets
 from app.services import Services
-from app.views import BackendView
 from components.i18n import say, tr, trn
 
 _FALLBACK_SAMPLERS = ("euler",)
@@ -42,24 +50,63 @@ class _State:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Machine:
+    """A backend, as configured and as it is."""
+
+    info: BackendInfo
+    status: BackendStatus
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def online(self) -> bool:
+        return self.status.online
+
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """What of it the form shows; its figures change all the time, and are none of it."""
+        now = self.status
+        return self.info, now.online, now.last_error, now.gpu_name, now.version, now.catalog
+
+
 class Choices:
     """What there is to choose from right now."""
 
     def __init__(self, fleet: Fleet, presets: Presets, budget: Budget) -> None:
-        self._fleet = fleet
         self._presets = presets
         self._budget = budget
-        self._views = {view.id: view for view in fleet.views() if view.enabled}
-        self._real = [view for view in self._views.values() if view.kind == "comfyui"]
+        self._machines = {
+            info.id: _Machine(info=info, status=fleet.status(info.id))
+            for info in fleet.infos()
+            if info.enabled
+        }
+        self._real = [each for each in self._machines.values() if each.info.kind == "comfyui"]
 
     @classmethod
     def of(cls, services: Services) -> "Choices":
         """What there is now."""
         return cls(services.fleet, services.presets, services.budget)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether there is the same to choose from."""
+        return isinstance(other, Choices) and self._shown == other._shown
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - compared, never a key
+
+    @property
+    def _shown(self) -> list[tuple[object, ...]]:
+        return [each.shown for each in self._machines.values()]
+
     def makes(self) -> list[Choice]:
         """What can be made: the demo, then every preset, each with where it can run now."""
-        demo = [self._demo(tr("Demo"))] if DEMO in self._views else []
+        demo = [self._demo(tr("Demo"))] if DEMO in self._machines else []
         return [*demo, *(self._preset(each) for each in self._presets.all())]
 
     def preset(self, make: str) -> Preset:
@@ -69,7 +116,7 @@ class Choices:
 
     def usual_place(self) -> str:
         """Where to make something unless somebody says otherwise."""
-        return DEMO if not self._real and DEMO in self._views else AUTO
+        return DEMO if not self._real and DEMO in self._machines else AUTO
 
     def places(self, request: GenerationRequest, preset: Preset) -> list[Choice]:
         """Where this can be made: anywhere, on one machine, or by the demo engine."""
@@ -77,17 +124,17 @@ class Choices:
         any_one = Choice(id=AUTO, name=tr("Any backend"), online=state.online, state=state.text)
         if preset.paid:
             return [any_one]
-        machines = [self._machine(view, request) for view in self._real]
-        demo = [self._demo(tr("Demo engine"))] if DEMO in self._views else []
+        machines = [self._machine(each, request) for each in self._real]
+        demo = [self._demo(tr("Demo engine"))] if DEMO in self._machines else []
         return [any_one, *machines, *demo]
 
     def samplers(self, where: str) -> list[str]:
         """What is reported there, or something every one has while it is not known."""
-        return _union(view.samplers for view in self._candidates(where)) or list(_FALLBACK_SAMPLERS)
+        return _union(each.samplers for each in self._catalogs(where)) or list(_FALLBACK_SAMPLERS)
 
     def schedulers(self, where: str) -> list[str]:
         """Like `samplers`."""
-        return _union(view.schedulers for view in self._candidates(where)) or list(
+        return _union(each.schedulers for each in self._catalogs(where)) or list(
             _FALLBACK_SCHEDULERS
         )
 
@@ -110,19 +157,20 @@ class Choices:
         return {name: name for name in sorted(self._files(where, (folder,)), key=str.lower)}
 
     def _files(self, where: str, folders: Sequence[str]) -> list[str]:
-        catalogs = (self._fleet.status(view.id).catalog for view in self._candidates(where))
-        known = [catalog for catalog in catalogs if catalog is not None]
-        return _union(files(catalog, folder) for catalog in known for folder in folders)
+        catalogs = self._catalogs(where)
+        return _union(files(catalog, folder) for catalog in catalogs for folder in folders)
 
-    def _candidates(self, where: str) -> list[BackendView]:
-        if where == AUTO:
-            return self._real
-        return [view for view in self._views.values() if view.id == where]
+    def _catalogs(self, where: str) -> list[Catalog]:
+        """Of the machines that it may go to."""
+        machines = self._real
+        if where != AUTO:
+            machines = [self._machines[where]] if where in self._machines else []
+        return [each.status.catalog for each in machines if each.status.catalog is not None]
 
     def _demo(self, name: str) -> Choice:
-        view = self._views[DEMO]
-        state = tr("Demo — no AI model") if view.online else tr("The demo engine is starting.")
-        return Choice(id=DEMO, name=name, online=view.online, state=state)
+        online = self._machines[DEMO].online
+        state = tr("Demo — no AI model") if online else tr("The demo engine is starting.")
+        return Choice(id=DEMO, name=name, online=online, state=state)
 
     def _preset(self, preset: Preset) -> Choice:
         state = self._cloud() if preset.paid else self._anywhere(_bare(preset))
@@ -130,11 +178,11 @@ class Choices:
         return Choice(id=preset.id, name=name, online=state.online, state=state.text)
 
     def _cloud(self) -> _State:
-        view = self._views.get(FLUX)
+        cloud = self._machines.get(FLUX)
         if not self._budget.is_allowed:
             return _State(online=False, text=tr("Switched off: shows only what it would cost"))
-        if view is None or not view.online:
-            why = say(self._fleet.status(FLUX).last_error or "") if view else ""
+        if cloud is None or not cloud.online:
+            why = say(cloud.status.last_error or "") if cloud else ""
             return _State(online=False, text=why or tr("Offline. Jobs wait until it is back."))
         cheapest = usd(round(min(self._budget.prices.values()) * MICRO))
         return _State(online=True, text=tr("Costs money: from {price} a picture", price=cheapest))
@@ -143,17 +191,17 @@ class Choices:
         """Whether any machine can make it now: which, or why none."""
         if not self._real:
             text = tr("No ComfyUI machine is set up")
-            if DEMO in self._views:
+            if DEMO in self._machines:
                 text = tr("Demo engine only; no ComfyUI machine is set up")
             return _State(online=False, text=text)
-        fits = {view.id: self._fit(view.id, request) for view in self._real}
-        able = [view for view in self._real if (fit := fits[view.id]) is not None and fit.ok]
-        ready = [view.name for view in able if view.online]
+        fits = {each.id: self._fit(each, request) for each in self._real}
+        able = [each for each in self._real if (fit := fits[each.id]) is not None and fit.ok]
+        ready = [each.name for each in able if each.online]
         if ready:
             more = f" +{len(ready) - _NAMED}" if len(ready) > _NAMED else ""
             return _State(online=True, text=" · ".join(ready[:_NAMED]) + more)
         if able:
-            names = ", ".join(view.name for view in able[:_NAMED])
+            names = ", ".join(each.name for each in able[:_NAMED])
             state = trn("Only {names} can, and is offline", "Only {names} can, and are offline",
                         len(able), names=names)  # fmt: skip
             return _State(online=False, text=state)
@@ -164,25 +212,25 @@ class Choices:
         needs = _listed(least)
         return _State(online=False, text=tr("Needs {names}; no backend has it", names=needs))
 
-    def _machine(self, view: BackendView, request: GenerationRequest) -> Choice:
-        facts = [view.gpu_name, f"ComfyUI {view.comfy_version}" if view.comfy_version else None]
+    def _machine(self, machine: _Machine, request: GenerationRequest) -> Choice:
+        now = machine.status
+        facts = [now.gpu_name, f"ComfyUI {now.version}" if now.version else None]
         ready = " · ".join(fact for fact in facts if fact) or tr("Online")
-        fit = self._fit(view.id, request)
-        if not view.online:
-            why = say(self._fleet.status(view.id).last_error or "")
-            state = why or tr("Offline. Jobs wait until it is back.")
+        fit = self._fit(machine, request)
+        if not now.online:
+            state = say(now.last_error or "") or tr("Offline. Jobs wait until it is back.")
         elif fit is not None and not fit.ok:
             state = tr("Lacks {names}", names=_listed(fit))
         elif fit is not None and fit.notices:
             state = " ".join([f"{ready}.", *map(say, fit.notices)])
         else:
             state = ready
-        able = view.online and (fit is None or fit.ok)
-        return Choice(id=view.id, name=view.name, online=able, state=state)
+        able = now.online and (fit is None or fit.ok)
+        return Choice(id=machine.id, name=machine.name, online=able, state=state)
 
-    def _fit(self, backend_id: str, request: GenerationRequest) -> Fit | None:
+    def _fit(self, machine: _Machine, request: GenerationRequest) -> Fit | None:
         """Whether the catalog of a backend has what is needed; None while it is not known."""
-        catalog = self._fleet.status(backend_id).catalog
+        catalog = machine.status.catalog
         return None if catalog is None else self._presets.fit(request, catalog)
 
 

@@ -203,7 +203,8 @@ class GenerationForm:
         layout.pictures["image"].on("change", self._show_price)
         layout.pictures["image"].on_taken = self._fit_size
         layout.aim.make.on_change(self._show_price)
-        self._parts["prompt"].on_change(self._show_preview)
+        for name in ("prompt", "seed"):
+            self._parts[name].on_change(self._show_preview)
 
     def _read(self) -> FormValues:
         held = {name: part.value for name, part in self._parts.items()}
@@ -317,9 +318,12 @@ class GenerationForm:
             notify.show_error(InvalidRequestError(*next(iter(found.items()))))
 
     async def _refresh(self) -> None:
-        self._choices = Choices.of(self._services)
-        self._offer()
+        choices = Choices.of(self._services)
+        if choices != self._choices:
+            self._choices = choices
+            self._offer()
         await self._show_price()
+        await self._show_preview()
 
     def _offer(self) -> None:
         if self._writing:

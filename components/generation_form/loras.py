@@ -100,6 +100,7 @@ class LoraList:
 
     def _weigh(self, lora: dict[str, Any], weight: float | None, slider: ui.slider) -> None:
         lora["weight"] = weight
+        lora.pop("clip_weight", None)  # another one is kept only with the weight it came with
         slider.value = _within(weight)
         self.complain(None)
         self._tell()

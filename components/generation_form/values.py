@@ -146,10 +146,10 @@ class FormValues:
         if part in ("all", "seed") and image.seed is not None:
             self.seed, self.seed_locked = str(image.seed), True
         params: Any = image.params
-        if part == "all" and params is not None:
+        if part == "all" and params is not None and preset is not None:
             for name in (*_PLAIN, "checkpoint", "vae"):
                 setattr(self, name, getattr(params, name))
-            self.loras = [{"name": each.name, "weight": each.weight} for each in params.loras]
+            self.loras = [each.model_dump() for each in params.loras]
             self.options = dict(params.options)
             self.image, self.mask = params.image or self.image, params.mask or self.mask
 

@@ -1,6 +1,6 @@
 import { isFinished, secondsLeft, state } from "./jobs.js";
-import { clock, secondsBetween, span, timeOfDay } from "./time.js";
-import { thumbnailOf } from "orchestrator/media.js";
+import { thumbnailOf } from "./media.js";
+import { clock, logLine, secondsBetween, span, timeOfDay } from "./time.js";
 
 const ICONS = { created: "hold", queued: "clock", waiting: "hold", running: "run", done: "done", failed: "fail", cancelled: "slash" };
 const WORDS = { created: "Held", queued: "Queued", waiting: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" };
@@ -36,7 +36,7 @@ export const JobCard = {
         <div v-if="job.status === 'running'" class="o-bar" data-testid="job-progress" role="progressbar" :aria-label="t('Progress')"
              aria-valuemin="0" aria-valuemax="100" :aria-valuenow="percent"><i :style="{ width: percent + '%' }"></i></div>
         <p v-if="why" class="o-job-why" data-testid="job-reason" dir="auto"><b v-if="failure">{{ failure.cause }}</b><template v-else>{{ why }}</template>
-          <span v-if="failure?.fix" data-testid="job-fix"> {{ failure.fix }}</span></p>
+          <span v-if="failure?.fix" data-testid="job-fix">{{ " " + failure.fix }}</span></p>
         <template v-if="unfolded">
           <p v-if="job.placement" class="o-job-why" data-testid="job-placement" dir="auto">{{ job.placement }}</p>
           <p v-for="notice in job.notices" :key="notice" class="o-job-why" data-testid="job-notice" dir="auto">{{ notice }}</p>
@@ -52,7 +52,7 @@ export const JobCard = {
             <svg class="o-i o-i-s" aria-hidden="true"><use :href="copied ? '#o-i-check' : '#o-i-copy'" /></svg>{{ copied ? t("Link copied") : t("Copy link") }}</button>
         </div>
         <ol v-if="unfolded" class="o-job-log" data-testid="job-log-lines" tabindex="0">
-          <li v-if="!log.length" class="o-mut">…</li><li v-for="(line, i) in log" :key="i">{{ line }}</li>
+          <li v-if="!log.length" class="o-mut">…</li><li v-for="(line, i) in log" :key="i">{{ logLine(line) }}</li>
         </ol>
       </div>
       <div class="o-job-acts">
@@ -187,6 +187,7 @@ export const JobCard = {
       if (verb === "log") this.toggleLog();
       else this.$emit("act", verb);
     },
+    logLine,
     toggleLog() {
       this.unfolded = !this.unfolded;
       if (this.unfolded) this.readLog();

@@ -37,6 +37,12 @@ export function timeOfDay(iso) {
   return new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { hour: "2-digit", minute: "2-digit" }).format(new Date(iso));
 }
 
+// A line of a log, which begins with its moment in UTC, by the clock of whoever reads it.
+export function logLine(line) {
+  const day = (at) => (at.toDateString() === new Date().toDateString() ? "" : `${at.toLocaleDateString("sv")} `);
+  return line.replace(/^\S+Z(?= )/, (iso) => day(new Date(iso)) + new Date(iso).toLocaleTimeString("sv"));
+}
+
 export function secondsBetween(from, to) {
   return (new Date(to) - new Date(from)) / 1000;
 }

@@ -13,10 +13,12 @@ from nicegui.events import GenericEventArguments
 from app.errors import ConflictError, NotFoundError, OrchestratorError
 from app.jobs import JobService
 from app.models import Job, JobState
+from app.paid import Budget
 from app.ports import JobFilter
 from components import modules as _modules  # noqa: F401  (registers what queue_board.js imports)
 from components import notify
 from components.contact_sheet import TEXTS as SHEET_TEXTS
+from components.generation_form.payment import agreed
 from components.i18n import Message, say, texts, trn
 from components.job_feed import job_data
 
@@ -48,11 +50,17 @@ class QueueBoard(ui.element, component="queue_board.js"):
     """The board; the page's job feed brings it the jobs."""
 
     def __init__(
-        self, jobs: JobService, *, backends: dict[str, str], expanded: UUID | None = None
+        self,
+        jobs: JobService,
+        *,
+        budget: Budget,
+        backends: dict[str, str],
+        expanded: UUID | None = None,
     ) -> None:
         """`backends` are the names to show by id; `expanded` is a card to open and scroll to."""
         super().__init__()
         self._jobs = jobs
+        self._budget = budget
         self._props["texts"] = texts(*TEXTS, *SHEET_TEXTS)
         self._props["backends"] = backends
         self._props["expanded"] = str(expanded) if expanded else None
@@ -89,8 +97,10 @@ class QueueBoard(ui.element, component="queue_board.js"):
                 await jobs.run_elsewhere(UUID(id))
             case "sheet":
                 await self._fill_sheet(UUID(id))
-            case "run" | "cancel" | "retry":
+            case "run" | "cancel":
                 await getattr(jobs, verb)(UUID(id))
+            case "retry":
+                await self._retry_one(UUID(id))
             case "cancel_waiting":
                 await self._cancel([job.id for job in await self._all(JobState.QUEUED)])
             case "retry_failed":
@@ -120,9 +130,31 @@ class QueueBoard(ui.element, component="queue_board.js"):
         else:
             notify.show_done(text)
 
+    async def _retry_one(self, job_id: UUID) -> None:
+        offer = await self._jobs.price_of_retry(job_id)
+        if offer is None or not offer.is_allowed:  # if it is not, the refusal says how it would be
+            await self._jobs.retry(job_id)
+        elif await agreed(offer, self._budget):
+            await self._jobs.retry(job_id, confirmed=True)
+
     async def _retry(self, job_ids: Sequence[UUID]) -> None:
+        paid = [job_id for job_id in job_ids if await self._has_price(job_id)]
         n = await self._jobs.retry_many(job_ids)
-        notify.show_done(trn("{n} job queued again", "{n} jobs queued again", n))
+        text = trn("{n} job queued again", "{n} jobs queued again", n)
+        if paid:
+            left_out = trn(
+                "{n} paid job was left out: its own Retry names the price.",
+                "{n} paid jobs were left out: the Retry of each names the price.",
+                len(paid),
+            )
+            text = f"{text}. {left_out}" if n else left_out
+        notify.show_done(text)
+
+    async def _has_price(self, job_id: UUID) -> bool:
+        try:
+            return await self._jobs.price_of_retry(job_id) is not None
+        except OrchestratorError:  # gone, or of a model that is gone: it is left out in any case
+            return False
 
     async def _remove(self, job_ids: Sequence[UUID]) -> None:
         removed: list[UUID] = []

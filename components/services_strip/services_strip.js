@@ -22,7 +22,7 @@ export default {
         <span class="o-service-facts"><span class="o-trunc">{{ card.left }}</span><span>{{ card.right }}</span></span>
         <span class="o-bar" :class="{ 'o-service-no-bar': card.used === null }"><i :style="{ width: (card.used ?? 0) * 100 + '%' }"></i></span>
       </a>
-      <a v-if="order && !shown.some((card) => card.machine)" class="o-service o-service-add" href="/settings" data-testid="service-add">
+      <a v-if="order && !shown.some((card) => card.machine)" class="o-service o-service-add" href="/settings?add=machine" data-testid="service-add">
         <span class="o-service-name"><svg class="o-i" aria-hidden="true"><use href="#o-i-plus" /></svg><span class="o-trunc">{{ t("Add a machine") }}</span></span>
       </a>
       <template v-if="!order"><span v-for="n in expected" :key="n" class="o-service o-skeleton"></span></template>

@@ -126,6 +126,58 @@ async def test_over_the_budget_the_job_fails_with_the_cap_and_the_setting(
     assert server.posts == 0
 
 
+async def test_a_price_above_the_one_agreed_to_is_not_paid(home: Path, server: FluxServer) -> None:
+    async with paid(home, server) as app:
+        await app.services.jobs.pause()
+        answer = await app.http.post("/api/flux/generate", json=ORDER)
+        job_id = UUID(answer.json()["jobId"])
+    dearer = {"flux-pro-1.1-ultra": 0.09}
+    async with paid(home, server, prices_usd=dearer) as app:
+        await app.services.jobs.resume()
+        job = await until_job(app.services, job_id)
+        totals = (await ledger(app))["totals"]
+
+    assert job.failure is not None
+    assert job.failure.code == "budget"
+    assert "$0.09" in job.failure.message
+    assert "$0.06" in job.failure.message
+    assert (server.posts, totals["totalUsd"]) == (0, 0)
+
+
+async def test_an_order_that_was_cancelled_before_it_was_sent_comes_back_unasked(
+    home: Path, server: FluxServer
+) -> None:
+    async with paid(home, server) as app:
+        await app.services.jobs.pause()
+        answer = await app.http.post("/api/flux/generate", json=ORDER)
+        job_id = UUID(answer.json()["jobId"])
+        await app.services.jobs.cancel(job_id)
+
+        assert await app.services.jobs.price_of_retry(job_id) is None
+        assert await app.services.jobs.retry_many([job_id]) == 1
+        await app.services.jobs.resume()
+        assert (await until_job(app.services, job_id)).state is JobState.DONE
+
+
+async def test_a_refused_picture_that_was_paid_for_is_not_ordered_anew_unasked(
+    home: Path, server: FluxServer
+) -> None:
+    server.orders.end = "Request Moderated"
+    async with paid(home, server) as app:
+        answer = await app.http.post("/api/flux/generate", json=ORDER)
+        job_id = UUID(answer.json()["jobId"])
+        await until_job(app.services, job_id)
+        (charge,) = (await ledger(app))["charges"]
+        paid_for = await app.services.budget.get(UUID(charge["id"]))
+        refused = await app.http.post(f"/api/jobs/{job_id}/retry")
+
+    assert charge["note"]
+    assert paid_for is not None
+    assert not paid_for.is_to_be_had
+    problem(refused, 409)
+    assert server.posts == 1
+
+
 async def test_a_picture_that_is_gone_is_not_bought_again_unless_a_person_says_so(
     home: Path, server: FluxServer
 ) -> None:
@@ -136,12 +188,18 @@ async def test_a_picture_that_is_gone_is_not_bought_again_unless_a_person_says_s
         book = await ledger(app)
         bought = server.posts
         server.orders.expired = 0
-        await app.http.post(f"/api/jobs/{job.id}/retry")
+        unasked = await app.http.post(f"/api/jobs/{job.id}/retry")
+        offer = await app.services.jobs.price_of_retry(job.id)
+        many = await app.services.jobs.retry_many([job.id])
+        await app.http.post(f"/api/jobs/{job.id}/retry", params={"confirmed": True})
         again = await until_job(app.services, job.id, JobState.DONE)
 
     assert job.failure is not None
     assert job.failure.code == "uncertain_charge"
     assert bought == 1
+    assert "$0.06" in problem(unasked, 409)["detail"]
+    assert offer is not None
+    assert (offer.usd, many) == (0.06, 0)
     (charge,) = book["charges"]
     assert "no longer has it" in charge["note"]
     assert again.state is JobState.DONE

@@ -50,6 +50,28 @@ async def test_a_preset_gives_its_values_to_what_is_left_out(home: Path) -> None
     assert (job["params"]["sampler"], job["params"]["scheduler"]) == ("dpmpp_2m", "karras")
 
 
+@pytest.mark.parametrize(
+    ("given", "painted"),
+    [({}, (400, 600)), ({"width": 512}, (512, 512)), ({"width": 640, "height": 448}, (640, 448))],
+)
+async def test_what_starts_from_a_picture_has_its_shape_unless_a_size_is_given(
+    home: Path, given: dict[str, int], painted: tuple[int, int]
+) -> None:
+    async with api(home, away()) as app:
+        sent = {"file": ("x.png", png(size=(400, 600)), "image/png")}
+        name = (await app.http.post("/api/inputs", files=sent)).json()["name"]
+        body = {"backend": "sd15-image", "params": {"image": name, **given}}
+        (job,) = await jobs_of(app, await generate(app, body))
+        parameters = {"prompt": "a fox", "image": name, **given}
+        manifest = {"workflow_id": "sd15-image", "backend_ids": ["auto"], "parameters": parameters}
+        answer = await app.http.post("/api/job-groups", json=manifest)
+        made = answer.json()["job_group_id"]
+        (grouped,) = (await app.http.get("/api/jobs", params={"groupId": made})).json()["jobs"]
+
+    for each in (job, grouped):
+        assert (each["params"]["width"], each["params"]["height"]) == painted
+
+
 async def test_alternatives_are_chosen_for_each_picture_and_the_template_is_kept(
     home: Path,
 ) -> None:

@@ -1,5 +1,6 @@
 """Generate, jobs and queue over HTTP."""
 
+import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -166,6 +167,32 @@ async def test_a_lone_surrogate_is_refused_and_can_be_answered(home: Path) -> No
         details = problem(answer, 422)
         assert await jobs_made(app) == 0
     assert details["errors"][0]["field"] == "prompt"
+
+
+async def test_a_lone_surrogate_is_refused_in_what_is_kept_or_passed_on_as_given(
+    home: Path,
+) -> None:
+    bodies = {
+        "/api/generate": {"prompt": "a fox", "backend": "demo", "metadata": {"a": ["\ud83e"]}},
+        "/api/job-group": {
+            "backend_ids": ["auto"],
+            "workflow_json": {"1": {"class_type": "SaveImage", "inputs": {"text": "a \ud83e b"}}},
+        },
+    }
+    async with api(home, FakeBackend(info())) as app:
+        for path, body in bodies.items():
+            answer = await app.http.post(
+                path, content=json.dumps(body), headers={"content-type": "application/json"}
+            )
+            problem(answer, 422)
+        assert await jobs_made(app) == 0
+
+
+async def test_metadata_have_a_limit_because_every_job_keeps_them(home: Path) -> None:
+    body = {"prompt": "a fox", "backend": "demo", "metadata": {"a": "x" * 70_000}}
+    async with api(home, FakeBackend(info())) as app:
+        details = problem(await app.http.post("/api/generate", json=body), 422)
+    assert details["errors"][0]["field"] == "metadata"
 
 
 async def test_prompts_come_back_as_typed(home: Path) -> None:

@@ -1,8 +1,10 @@
-"""The stores under contract: one suite for SQL on a file and for the twins in memory."""
+"""The stores under contract, in SQL and in memory, and a FLUX cloud."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,9 @@ from data.database import Database, open_database
 from data.images import SqlImageStore
 from data.jobs import SqlJobStore
 from data.memory import MemoryImageStore, MemoryJobStore, MemoryLog
+from tests.contract.flux_lab import Lab, NewLab, lab
 from tests.support.fakes import FakeClock
+from tests.support.flux_server import FluxServer
 from tests.support.values import a_job
 
 
@@ -66,3 +70,34 @@ def memory(clock: FakeClock) -> Stores:
 def stores(request: pytest.FixtureRequest) -> Stores:
     """Each kind in turn."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def _server() -> Generator[FluxServer]:
+    with FluxServer() as started:
+        yield started
+
+
+@pytest.fixture
+def server(_server: FluxServer) -> FluxServer:
+    """A cloud, as good as new."""
+    return _server.reset()
+
+
+@pytest.fixture
+async def new(database: Database, tmp_path: Path) -> AsyncGenerator[NewLab]:
+    """Makes backends on one ledger, each a new life; closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        def make(server: FluxServer, **changes: Any) -> Lab:
+            made = lab(server, database, tmp_path, **changes)
+            stack.push_async_callback(made.backend.aclose)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def flux(new: NewLab, server: FluxServer) -> Lab:
+    """The backend."""
+    return new(server)

@@ -1,7 +1,7 @@
 """The FLUX backend on a fake cloud, with a real ledger."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,8 @@ from tests.support.fakes import LIMIT_S, FakeClock
 from tests.support.flux_server import KEY, FluxServer
 from tests.support.values import a_job, a_request, an_attempt
 
+ULTRA = 60_000  # micro-dollars of the six credits of the usual model
+
 
 @dataclass
 class Lab:
@@ -41,6 +43,10 @@ class Lab:
         charge = await self.budget.get(attempt.id)
         assert charge is not None
         return charge
+
+
+NewLab = Callable[..., Lab]
+"""Makes a backend, as `lab` does."""
 
 
 def flux_settings(server: FluxServer, home: Path, **changes: Any) -> Settings:
@@ -62,6 +68,7 @@ def lab(
     *,
     store: ChargeStore | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    agreed: float | None = 1000.0,
     **changes: Any,
 ) -> Lab:
     """A backend that is new: it remembers nothing."""
@@ -71,6 +78,7 @@ def lab(
         store=store or SqlChargeStore(database),
         settings=settings,
         payload=shown_body,
+        agreed=lambda _: agreed,
         clock=clock,
         bus=EventBus(),
     )

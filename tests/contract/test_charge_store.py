@@ -40,6 +40,7 @@ def new(database: Database, clock: FakeClock, bus: EventBus) -> NewBudget:
                 flux=FluxSettings(budget_day_usd=day, budget_total_usd=total),
             ),
             payload=shown_body,
+            agreed=lambda _: 1000.0,
             clock=clock,
             bus=bus,
         )

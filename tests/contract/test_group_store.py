@@ -68,6 +68,23 @@ async def test_groups_are_paged_newest_first(stores: Stores) -> None:
     assert [*first, *rest] == groups[::-1]
 
 
+async def test_a_group_is_forgotten_with_the_last_of_its_jobs(stores: Stores) -> None:
+    group, other = a_group(created_at=stores.clock.now()), a_group(created_at=stores.clock.now())
+    jobs = children(group)
+    await stores.jobs.add(jobs, note="", group=group)
+    await stores.jobs.add(children(other), note="", group=other)
+    ended = [await end(stores, job) for job in jobs]
+    later = stores.clock.now() + timedelta(seconds=1)
+
+    await stores.jobs.remove([ended[0].id])
+    await stores.jobs.forget_removed(before=later)
+    assert await stores.jobs.groups(limit=9) == [other, group]
+
+    await stores.jobs.remove([ended[1].id])
+    await stores.jobs.forget_removed(before=later)
+    assert await stores.jobs.groups(limit=9) == [other]
+
+
 async def test_the_jobs_of_a_group_come_in_order_also_those_off_the_list(stores: Stores) -> None:
     group, other = a_group(), a_group()
     jobs, others = children(group), children(other)

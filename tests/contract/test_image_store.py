@@ -304,7 +304,7 @@ def plans_of(seen: list[tuple[str, Any]], database: Database) -> list[str]:
         {"text": "fox"},
         {"text": "fox", "backend": "gpu-1"},
     ],
-    ids=str,
+    ids=lambda wanted: "+".join(wanted) or "all",
 )
 async def test_no_list_query_reads_the_whole_table(
     sql: Stores, database: Database, wanted: dict[str, Any]

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import httpx
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from app.events import DeliveryChanged
 from app.models import JobState
-from app.webhooks import DeliveryState, UndeliverableError
+from app.services import Services
+from app.webhooks import Delivery, DeliveryState, UndeliverableError
 from backends.webhooks import HttpSender
+from data.clock import SystemClock
 from tests.support.fakes import LIMIT_S, FakeBackend, info
 from tests.support.running import running, submit, until_job
 
@@ -73,6 +77,41 @@ async def post(url: str, **changes: Any) -> int:
         return await one.post(url, body=b"{}", headers={"content-type": "application/json"})
 
 
+class Later(SystemClock):
+    """The clock of a process that was started an hour later."""
+
+    def now(self) -> datetime:
+        """In an hour."""
+        return super().now() + timedelta(hours=1)
+
+
+async def until_told(services: Services, *, tries: int) -> Delivery:
+    """The only delivery, once it was tried so often."""
+    with services.bus.subscribe(DeliveryChanged) as inbox:
+        async with asyncio.timeout(LIMIT_S):
+            while len((kept := (await services.webhooks.page(limit=9))[0]).tries) < tries:
+                await inbox.wait()
+                inbox.drain()
+    return kept
+
+
+async def test_what_was_refused_is_delivered_after_a_restart(home: Path) -> None:
+    async with receiving() as receiver:
+        taken, receiver.answer = receiver.answer, b"HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n"
+        async with running(home, FakeBackend(info(), automatic=True)) as services:
+            job = await submit(services, webhookUrl=receiver.url)
+            await until_job(services, job.id, JobState.DONE)
+            refused = await until_told(services, tries=1)
+        receiver.answer = taken
+        async with running(home, FakeBackend(info()), clock=Later()) as services:
+            told = await until_told(services, tries=2)
+
+    assert (refused.state, told.state) == (DeliveryState.WAITING, DeliveryState.DELIVERED)
+    assert [each.status for each in told.tries] == [503, 204]
+    (first, _), (second, _) = receiver.told
+    assert first["webhook-id"] == second["webhook-id"] == str(refused.id)
+
+
 async def test_the_receiver_can_verify_what_it_is_told(home: Path) -> None:
     async with receiving() as receiver:
         async with running(home, FakeBackend(info(), automatic=True)) as services:
@@ -80,13 +119,7 @@ async def test_the_receiver_can_verify_what_it_is_told(home: Path) -> None:
             await until_job(services, job.id, JobState.DONE)
             async with asyncio.timeout(LIMIT_S):
                 await receiver.heard.wait()
-            (kept,) = await services.webhooks.page(limit=9)
-            with services.bus.subscribe() as inbox:
-                async with asyncio.timeout(LIMIT_S):
-                    while kept.state is DeliveryState.WAITING:
-                        await inbox.wait()
-                        inbox.drain()
-                        (kept,) = await services.webhooks.page(limit=9)
+            kept = await until_told(services, tries=1)
         headers, body = receiver.told[0]
 
     key = home / "webhook.key"

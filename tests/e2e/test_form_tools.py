@@ -11,6 +11,7 @@ from tests.e2e.conftest import OpenPage
 from tests.e2e.steps import SLOW_MS, api, card, expect_status, generate, made_image
 from tests.e2e.test_accessibility import _violations
 from tests.support.app_process import AppProcess
+from tests.support.media import animation, sound
 from tests.support.pictures import png
 
 _PASTE = """async ([testid, bytes]) => {
@@ -28,6 +29,21 @@ _DROP = """([testid, bytes]) => {
     const target = document.querySelector(`[data-testid="${testid}"]`);
     target.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
 }"""
+
+
+_WRITES_A_TEXT = {
+    "1": {
+        "class_type": "EmptyLatentImage",
+        "inputs": {"width": 64, "height": 64, "batch_size": 1},
+    },
+    "4": {
+        "class_type": "CheckpointLoaderSimple",
+        "inputs": {"ckpt_name": "demo_sdxl.safetensors"},
+    },
+    "8": {"class_type": "VAEDecode", "inputs": {"samples": ["1", 0], "vae": ["4", 2]}},
+    "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "x"}},
+    "10": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+}
 
 
 @pytest.fixture
@@ -236,6 +252,34 @@ def test_a_video_plays_in_grid_and_lightbox(
     expect(page.get_by_test_id("image-params")).to_contain_text("Frames")
     page.wait_for_timeout(700)
     assert _violations(page) == []
+
+
+def test_sounds_texts_and_animations_are_shown_as_what_they_are(
+    own_app, open_page: OpenPage, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "pictures"
+    outputs.mkdir()
+    (outputs / "tone.flac").write_bytes(sound(seconds=2))
+    (outputs / "wave.webp").write_bytes(animation(suffix=".webp", frames=5, frame_ms=300))
+    app = own_app(OUTPUTS=str(outputs))
+    with api(app.url) as client:
+        asked = {"workflow_json": _WRITES_A_TEXT, "backend_ids": ["demo"]}
+        client.post("/job-group", json=asked).raise_for_status()
+        until(lambda: len(client.get("/images").json()["images"]) == 4)
+        images = client.get("/images").json()["images"]
+    by_file = {Path(each["file"]).suffix: each["id"] for each in images}
+    page = open_page(f"{app.url}/canvas")
+
+    waving = page.get_by_test_id(f"gallery-item-{by_file['.webp']}")
+    waving.hover()
+    expect(waving.locator("img.o-gal-moving")).to_be_visible()
+    page.get_by_test_id(f"gallery-item-{by_file['.txt']}").click()
+    expect(page.get_by_test_id("lightbox-text")).to_contain_text("width=64")
+    page.goto(f"{app.url}/canvas/{by_file['.flac']}")
+    player = page.get_by_test_id("lightbox-audio")
+    expect(player).to_be_visible()
+    page.keyboard.press("Space")
+    until(lambda: player.evaluate("sound => !sound.paused && sound.duration > 1"))
 
 
 def test_the_price_is_agreed_to_before_anything_is_paid(own_app, open_page: OpenPage) -> None:

@@ -25,6 +25,7 @@ PARTS = {
     ),
     JOURNEYS: ("tests/e2e",),
 }
+_ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 NO_TESTS = 5  # what pytest exits with when it collected nothing
 INTERRUPTED = 130
 STOP_GRACE_S = 30.0
@@ -161,7 +162,10 @@ def run_tests(parts: Sequence[Part], *, report: Report) -> None:
                 report.add(part.name, ok=False, seconds=seconds, remark="no browser, see above")
                 continue
         say(f"\n== {part.name}")
-        command = [python, "-m", "pytest", *part.options, *part.paths]
+        # Only the whole of it: whoever looks for something wants one clear story.
+        whole = part.name != JOURNEYS and len(part.paths) > 1 and not part.options
+        cores = _ON_ALL_CORES if whole else ()
+        command = [python, "-m", "pytest", *cores, *part.options, *part.paths]
         code = call(command)
         codes.append(code)
         filtered = any(option.startswith(_FILTERS) for option in part.options)

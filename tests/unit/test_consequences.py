@@ -13,8 +13,8 @@ from app.errors import (
     OutOfMemoryError,
 )
 from app.events import BackendChanged
-from app.models import AttemptState, JobState
-from app.runs import RunFailed, RunInterrupted, RunStarted
+from app.models import AttemptState, JobState, Progress
+from app.runs import RunFailed, RunInterrupted, RunProgressed, RunStarted
 from app.services import Services
 from app.submission import ManifestGroup
 from app.submitting import Asker
@@ -178,8 +178,11 @@ async def test_clean_runs_teach_what_to_expect(home: Path) -> None:
         for _ in range(2):
             job = await submit(services)
             prompt = await until_sent(backend)
-            prompt.push(RunStarted())
-            await until(services, lambda job=job: services.engine.runner.has_begun(job.id))
+            prompt.push(RunProgressed(progress=Progress(fraction=0.5)))
+            await until(
+                services,
+                lambda job=job: services.jobs.progress_of(job.id) == Progress(fraction=0.5),
+            )
             clock.advance(8)
             prompt.succeed()
             await until_job(services, job.id, JobState.DONE)

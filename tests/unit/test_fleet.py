@@ -370,6 +370,18 @@ async def test_a_job_whose_backend_is_gone_goes_on_when_that_is_added_again(home
     assert len(prompt.requests) == 1
 
 
+async def test_the_app_can_stop_while_it_waits_for_a_backend_that_is_gone(home: Path) -> None:
+    async with yard(home) as here, asyncio.TaskGroup() as group:
+        coming = group.create_task(here.fleet.arrival("tower"))
+        await asyncio.wait([coming], timeout=0)
+
+        here.bus.close()
+        await asyncio.wait([coming], timeout=0)
+
+        assert not coming.done()
+        coming.cancel()
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [

@@ -1,5 +1,7 @@
 """When a backend rests, and what goes into quarantine."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -21,6 +23,7 @@ class Shelf:
     def __init__(self) -> None:
         self.kept: dict[UUID, Quarantine] = {}
         self.full = False
+        self.meanwhile: Callable[[], object] = lambda: None
 
     async def all(self) -> list[Quarantine]:
         """Newest first."""
@@ -30,6 +33,8 @@ class Shelf:
         """Keep it, unless the disk is full."""
         if self.full:
             raise StorageError("The disk is full.")
+        await asyncio.sleep(0)
+        self.meanwhile()
         self.kept[quarantine.id] = quarantine
         return LoggedEvent(seq=1, at=START, type="quarantine.added", subject=str(quarantine.id))
 
@@ -210,3 +215,25 @@ async def test_it_can_be_barred_again_after_it_was_lifted() -> None:
     assert len(ward.health.quarantines()) == 1
     assert len(ward.health.quarantines(lifted=True)) == 2
     assert replace(ward.health.quarantines()[0], evidence=()).lifted_at is None
+
+
+async def test_failures_at_the_same_moment_make_one_quarantine() -> None:
+    ward = Ward(quarantine_faults=2)
+    await ward.fails(1)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(ward.fails(1))
+
+    (only,) = ward.health.quarantines()
+    await ward.health.lift(only.id)
+    assert ward.health.quarantines() == []
+
+
+async def test_a_success_while_a_quarantine_is_written_down_does_no_harm() -> None:
+    ward = Ward(quarantine_faults=2)
+    ward.shelf.meanwhile = lambda: ward.health.worked("gpu-1", "sdxl")
+
+    await ward.fails(2)
+
+    assert [each.subject for each in ward.health.quarantines()] == ["sdxl"]

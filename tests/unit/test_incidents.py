@@ -4,18 +4,27 @@ import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from app.errors import ConflictError, NodeFailedError, NotFoundError
-from app.events import IncidentChanged, JobChanged
+from app.errors import ConflictError, NodeFailedError, NotFoundError, StorageError
+from app.events import (
+    BackendChanged,
+    BackendRemoved,
+    DeliveryChanged,
+    EventBus,
+    IncidentChanged,
+    JobChanged,
+)
 from app.health import Evidence
 from app.ids import new_id
 from app.incidents import Incident
-from app.models import JobFailure, JobState
+from app.models import BackendStatus, JobFailure, JobState
 from app.runs import RunFailed
 from app.services import Services
-from app.watch import OFFLINE_AFTER
+from app.watch import OFFLINE_AFTER, Watch
+from app.webhooks import Delivery
 from tests.support.fakes import LIMIT_S, FakeBackend, FakeClock, info
 from tests.support.running import running, submit, until_job
 
@@ -154,6 +163,44 @@ async def test_incidents_outlive_the_process_and_can_be_marked_as_over(
     assert [each.resolved_at for each in history] == [over.resolved_at]
     assert over.resolved_at == clock.now()
     assert forgotten == 1
+
+
+async def test_what_was_wrong_with_a_backend_that_was_taken_out_of_the_configuration_is_over(
+    home: Path, clock: FakeClock
+) -> None:
+    async with running(home, FakeBackend(info("gpu-2")), clock=clock) as services:
+        services.diagnostics.incidents.notice("backend_offline", "backend:gpu-2")
+        await services.diagnostics.incidents.write()
+
+    async with running(home, FakeBackend(info()), clock=clock) as services:
+        await until_open(services)
+
+
+async def test_the_watch_goes_on_when_a_delivery_cannot_be_read_or_a_backend_has_gone(
+    services: Services, clock: FakeClock
+) -> None:
+    async def unreadable(_: UUID) -> Delivery | None:
+        raise StorageError("The database is locked.")
+
+    diagnostics, bus = services.diagnostics, EventBus()
+    watch = Watch(
+        incidents=diagnostics.incidents,
+        fleet=services.fleet,
+        health=services.health,
+        sampler=diagnostics.sampler,
+        delivery=unreadable,
+        bus=bus,
+        clock=clock,
+    )
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch.serve())
+        await asyncio.wait([watching], timeout=0)
+        bus.publish(DeliveryChanged(delivery_id=new_id()))
+        bus.publish(BackendChanged(info=info("gone"), status=BackendStatus()))
+        services.diagnostics.incidents.notice("backend_offline", "backend:gpu-1")
+        bus.publish(BackendRemoved(backend_id="gpu-1"))
+        await until_open(services)
+        watching.cancel()
 
 
 async def test_the_worst_is_listed_first(services: Services) -> None:

@@ -29,6 +29,7 @@ def a_budget(**changes: Any) -> Budget:
         store=store,
         settings=Settings(flux=FluxSettings(**changes)),
         payload=shown_body,
+        agreed=lambda _: 1000.0,
         clock=FakeClock(),
         bus=EventBus(),
     )

@@ -33,8 +33,6 @@ def test_slots_are_taken_and_given_back() -> None:
     assert [*free, slots.free(backend)] == [2, 1, 0, 1]
     assert slots.running("gpu-1") == [second.job_id]
     assert slots.busy() == {"page": 1}
-    assert slots.backend_of(second.job_id) == "gpu-1"
-    assert slots.backend_of(first.job_id) is None
 
 
 def test_one_more_for_each_slot_once_all_are_taken() -> None:

@@ -19,9 +19,9 @@ export const ContactSheet = {
           <h2 class="o-trunc" dir="auto" :title="prompt" data-testid="sheet-prompt">{{ prompt }}</h2>
           <p class="o-num o-mut" data-testid="sheet-sum">{{ sum }}</p>
         </div>
-        <button v-if="failed.length" class="o-btn o-btn-compact" data-testid="sheet-retry" :title="t('Retry failed')" :aria-label="t('Retry failed')" @click="act('retry_many', { ids: failed })">
+        <button v-if="failed.length" class="o-btn o-btn-compact" data-testid="sheet-retry" :title="t('Retry failed')" :aria-label="t('Retry failed')" @click="actOnAll('retry_many', failed)">
           <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-retry" /></svg><span class="o-sheet-word">{{ t("Retry failed") }}</span></button>
-        <button v-if="open.length" class="o-btn o-btn-compact" data-testid="sheet-cancel" :title="t('Cancel the rest')" :aria-label="t('Cancel the rest')" @click="act('cancel_many', { ids: open })">
+        <button v-if="open.length" class="o-btn o-btn-compact" data-testid="sheet-cancel" :title="t('Cancel the rest')" :aria-label="t('Cancel the rest')" @click="actOnAll('cancel_many', open)">
           <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-stop" /></svg><span class="o-sheet-word">{{ t("Cancel the rest") }}</span></button>
         <button class="o-icon-btn" data-testid="sheet-close" :title="t('Close (Esc)')" :aria-label="t('Close (Esc)')" @click="$emit('close')">
           <svg class="o-i" aria-hidden="true"><use href="#o-i-x" /></svg></button>
@@ -39,7 +39,7 @@ export const ContactSheet = {
                  :aria-valuenow="percentOf(job)"><i :style="{ width: percentOf(job) + '%' }"></i></div>
             <div class="o-sheet-acts">
               <button v-for="action in actions(job)" :key="action.verb" class="o-icon-btn" :data-testid="'cell-' + action.verb" tabindex="-1"
-                      :title="action.title" :aria-label="action.title" :disabled="action.disabled" @click.stop="act(action.verb, { id: job.id })">
+                      :title="action.title" :aria-label="action.title" :disabled="action.disabled" @click.stop="actOn($event, action.verb, job)">
                 <svg class="o-i" aria-hidden="true"><use :href="'#o-i-' + action.icon" /></svg></button>
             </div>
           </div>
@@ -105,6 +105,15 @@ export const ContactSheet = {
   methods: {
     act(verb, extra) {
       this.$emit("act", verb, extra);
+    },
+    // A button that was pressed may go with what it did; the keys must go on working.
+    actOnAll(verb, ids) {
+      this.$refs.dialog.focus({ preventScroll: true });
+      this.act(verb, { ids });
+    },
+    actOn(event, verb, job) {
+      event.currentTarget.closest("[data-cell]").focus({ preventScroll: true });
+      this.act(verb, { id: job.id });
     },
     percentOf(job) {
       return job.status === "running" ? Math.round((job.progress?.fraction ?? 0) * 100) : 0;

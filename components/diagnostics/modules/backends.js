@@ -14,7 +14,7 @@ export default {
         <tbody v-for="row in rows" :key="row.id" :id="'backend-' + row.id" :data-testid="'backend-row-' + row.id" :data-tone="row.state.tone">
           <tr>
             <td><button class="o-dg-name" type="button" :aria-expanded="opened === row.id" :data-testid="'backend-open-' + row.id" @click="opened = opened === row.id ? null : row.id">
-              <svg class="o-i o-i-s o-dg-tone" aria-hidden="true"><use :href="'#o-i-' + row.state.icon" /></svg><b>{{ row.name }}</b></button></td>
+              <svg class="o-i o-i-s o-dg-tone" aria-hidden="true"><use :href="'#o-i-' + row.state.icon" /></svg><b :title="row.name">{{ row.name }}</b></button></td>
             <td class="o-dg-tone-text" :data-testid="'backend-state-' + row.id">{{ t(row.state.word) }}</td>
             <td class="n o-sec">{{ row.runningJobs.length }} / {{ row.maxConcurrentJobs }}</td>
             <td class="o-sec o-trunc o-dg-doing" :title="row.doing">{{ row.doing }}</td>
@@ -22,7 +22,7 @@ export default {
             <td><div v-if="row.vramTotal" class="o-row"><div class="o-bar o-dg-bar"><i :style="{ width: row.vramShare * 100 + '%', background: row.vramShare > low ? 'var(--warn)' : 'var(--text-3)' }"></i></div><span>{{ row.vram }}</span></div></td>
             <td class="n o-dg-acts">
               <button v-for="verb in row.verbs" :key="verb.id" class="o-icon-btn o-icon-btn-compact" type="button" :title="verb.title" :aria-label="verb.title + ': ' + row.name"
-                :data-testid="'backend-' + verb.id + '-' + row.id" :disabled="busy[verb.id + row.id]" :data-danger="sure === verb.id + row.id || null" @click="press(verb.id, row)">
+                :data-testid="'backend-' + verb.id + '-' + row.id" :aria-disabled="busy[verb.id + row.id] || null" :data-danger="sure === verb.id + row.id || null" @click="press(verb.id, row)">
                 <svg class="o-i o-i-s" :class="{ 'o-spin': busy[verb.id + row.id] }" aria-hidden="true"><use :href="'#o-i-' + (busy[verb.id + row.id] ? 'run' : verb.icon)" /></svg>
               </button></td>
           </tr>
@@ -98,6 +98,7 @@ export default {
     },
     press(verb, backend) {
       const key = verb + backend.id;
+      if (this.busy[key]) return;
       if (verb === "interrupt" && this.sure !== key) {
         this.sure = key;
         clearTimeout(this.timer);

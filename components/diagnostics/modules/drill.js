@@ -12,7 +12,7 @@ export default {
       <div class="o-panel-head"><h2>{{ t("Self-test") }}</h2>
         <span class="o-badge" role="status" :data-st="mark[0]" data-testid="self-test-state"><svg class="o-i" :class="{ 'o-spin': test.state === 'running' }" aria-hidden="true"><use :href="'#o-i-' + mark[1]" /></svg>{{ t(mark[2]) }}</span>
         <span v-if="test.totalMs !== null" class="o-count">{{ milliseconds(test.totalMs) }}</span><span class="o-grow"></span>
-        <button class="o-icon-btn" type="button" data-testid="self-test-close" :title="t('Close')" :aria-label="t('Close')" @click="closed = test.startedAt"><svg class="o-i" aria-hidden="true"><use href="#o-i-x" /></svg></button></div>
+        <button class="o-icon-btn" type="button" data-testid="self-test-close" :title="t('Close')" :aria-label="t('Close')" @click="close"><svg class="o-i" aria-hidden="true"><use href="#o-i-x" /></svg></button></div>
       <p v-if="test.error" class="o-dg-why o-dg-pad o-dg-bad">{{ test.error }} {{ test.fix }}</p>
       <ol class="o-dg-legs"><li v-for="leg in legs" :key="leg.name" :data-testid="'leg-' + leg.name" :data-reached="leg.ms !== null || null">
         <svg class="o-i o-i-s" aria-hidden="true"><use :href="leg.ms === null ? '#o-i-clock' : '#o-i-done'" /></svg><span class="o-trunc">{{ t(leg.word) }}</span>
@@ -25,6 +25,13 @@ export default {
     // An earlier one is over and done with; it does not stand in the way again.
     if (this.board.selfTest?.state !== "running") this.closed = this.board.selfTest?.startedAt ?? null;
     Object.assign(this, { t: this.words.t, milliseconds });
+  },
+  methods: {
+    // The button goes with what it closes; the keys must go on working.
+    close() {
+      document.querySelector("[data-testid=self-test-run]")?.focus({ preventScroll: true });
+      this.closed = this.test.startedAt;
+    },
   },
   computed: {
     test() {

@@ -9,7 +9,7 @@ export default {
     <section class="o-panel o-dg-incidents" data-testid="diagnostics-incidents" :aria-label="t('Incidents')">
       <div class="o-panel-head"><h2>{{ t("Incidents") }}</h2><span class="o-count">{{ t("{n} open", { n: board.incidents.length }) }}</span><span class="o-grow"></span>
         <button class="o-btn o-btn-quiet o-btn-compact" type="button" data-testid="incidents-history" :aria-pressed="isHistory" @click="toggle">{{ isHistory ? t("Open") : t("History") }}</button></div>
-      <div class="o-dg-scroll o-dg-list" tabindex="0" role="region" :aria-label="t('Incidents')">
+      <div ref="list" class="o-dg-scroll o-dg-list" tabindex="0" role="region" :aria-label="t('Incidents')">
         <article v-for="one in shown" :key="one.id" class="o-dg-inc" :data-testid="'incident-' + one.id" :data-code="one.code" :data-over="one.resolvedAt !== null || null">
           <div class="o-row"><span class="o-badge" :data-st="one.mark[0]"><svg class="o-i" aria-hidden="true"><use :href="'#o-i-' + one.mark[1]" /></svg>{{ one.title }}</span>
             <b class="o-trunc">{{ one.about }}</b><span v-if="one.count > 1" class="o-mut o-num">×{{ one.count }}</span>
@@ -19,11 +19,11 @@ export default {
             <a v-for="job in one.jobs" :key="job" class="o-mono" :href="'/jobs/' + job" :title="t('Job {id}', { id: job })">{{ job.slice(-6) }}</a>
             <a v-if="one.backendId" :href="'#backend-' + one.backendId">{{ t("Backend") }}</a>
             <span class="o-grow"></span>
-            <button v-if="!one.resolvedAt" class="o-btn o-btn-quiet o-btn-compact" type="button" :data-testid="'incident-resolve-' + one.id" @click="act('resolve', { id: one.id })">{{ t("Mark as over") }}</button>
+            <button v-if="!one.resolvedAt" class="o-btn o-btn-quiet o-btn-compact" type="button" :data-testid="'incident-resolve-' + one.id" @click="resolve(one.id)">{{ t("Mark as over") }}</button>
             <span v-else class="o-mut">{{ t("over since {time}", { time: when(one.resolvedAt) }) }}</span>
           </div>
         </article>
-        <p v-if="!shown.length" class="o-dg-calm" data-testid="incidents-none"><svg class="o-i" aria-hidden="true"><use href="#o-i-done" /></svg>{{ t("All is well: nothing is wrong now.") }}</p>
+        <p v-if="!shown.length" class="o-dg-calm" data-testid="incidents-none"><svg class="o-i" aria-hidden="true"><use href="#o-i-done" /></svg>{{ isHistory ? t("Nothing has gone wrong so far.") : t("All is well: nothing is wrong now.") }}</p>
       </div>
     </section>`,
   data() {
@@ -46,6 +46,10 @@ export default {
     },
   },
   methods: {
+    resolve(id) {
+      this.$refs.list.focus({ preventScroll: true }); // the button goes with the incident
+      this.act("resolve", { id });
+    },
     toggle() {
       this.isHistory = !this.isHistory;
       if (this.isHistory) this.act("history");

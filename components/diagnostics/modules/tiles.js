@@ -12,7 +12,7 @@ export default {
         <b>{{ tile.value }} <small v-if="tile.unit">{{ tile.unit }}</small></b><p>{{ tile.text }}</p>
       </div>
       <div class="o-dg-drill">
-        <button class="o-btn" type="button" data-testid="self-test-run" :disabled="isTesting" @click="act('self_test')">
+        <button class="o-btn" type="button" data-testid="self-test-run" :aria-disabled="isTesting || null" @click="isTesting || act('self_test')">
           <svg class="o-i o-i-s" :class="{ 'o-spin': isTesting }" aria-hidden="true"><use :href="isTesting ? '#o-i-run' : '#o-i-flask'" /></svg>{{ words.t("Run self-test") }}
         </button>
       </div>

@@ -42,8 +42,13 @@ export function ago(iso, now, t) {
 
 export function when(iso) {
   const at = new Date(iso);
-  const day = new Intl.DateTimeFormat(document.documentElement.lang || "en", { day: "numeric", month: "short" });
+  const language = document.documentElement.lang || "en";
+  const day = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { day: "numeric", month: "short" });
   return new Date().toDateString() === at.toDateString() ? timeOfDay(iso) : `${day.format(at)}, ${timeOfDay(iso)}`;
+}
+
+export function nameOf(id, backends) {
+  return backends.find((each) => each.id === id)?.name ?? id;
 }
 
 // The state of a backend: its word, icon and colour.

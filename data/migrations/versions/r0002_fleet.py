@@ -32,6 +32,14 @@ def _columns() -> None:
         sa.Column("notices", sa.JSON, nullable=False, server_default="[]"),
     ):
         op.add_column("job", column)
+    listed = sa.text("removed_at IS NULL")
+    op.create_index(
+        "ix_job_listed",
+        "job",
+        ["state", "finished_at"],
+        sqlite_where=listed,
+        postgresql_where=listed,
+    )
     op.add_column("attempt", sa.Column("decision", sa.JSON(none_as_null=True), nullable=True))
     op.add_column("attempt", sa.Column("handle", sa.JSON(none_as_null=True), nullable=True))
     kind = sa.Column("kind", sa.String(8), nullable=False, server_default="image")
