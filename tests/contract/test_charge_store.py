@@ -156,6 +156,25 @@ async def test_a_person_settles_an_uncertain_charge(
         await budget.resolve(charge.id, is_charged=True)
 
 
+async def test_only_one_of_two_people_settles_a_charge(new: NewBudget) -> None:
+    budget, refused = new(), 0
+    charge = await reserved(budget)
+    await budget.doubt(charge.id)
+
+    async def settle(*, is_charged: bool) -> None:
+        nonlocal refused
+        try:
+            await budget.resolve(charge.id, is_charged=is_charged)
+        except ConflictError:
+            refused += 1
+
+    async with asyncio.TaskGroup() as group:
+        for is_charged in (True, False):
+            group.create_task(settle(is_charged=is_charged))
+
+    assert refused == 1
+
+
 async def test_there_is_nothing_to_settle_about_an_unknown_charge(new: NewBudget) -> None:
     with pytest.raises(NotFoundError):
         await new().resolve(new_id(), is_charged=True)

@@ -134,6 +134,7 @@ async def test_stopping_a_waiting_run_touches_nobody_elses(farm: Farm) -> None:
             stopped = await finish(waiting)
         await farm.release()
         ended = await finish(running)
+    await farm.ended(foreign)
 
     assert stopped[-1] == RunInterrupted()
     assert watched.backend.client_id == client_id  # its silence was no sign of a deaf socket

@@ -94,6 +94,26 @@ async def test_stopping_touches_nobody_elses_on_any_version(farm: Farm) -> None:
     assert (await farm.ended(foreign))["status"]["status_str"] == "success"
 
 
+async def test_what_is_taken_back_goes_if_it_waits_and_goes_on_if_it_runs(farm: Farm) -> None:
+    watched = await farm.connected()
+    await farm.fault(hang_at_step=2)
+
+    async with watched.backend.open(new_attempt(), REQUEST) as run:
+        await run.submit()
+        await until_step(run, step=1)
+        async with watched.backend.open(new_attempt(), replace(REQUEST, seed=5)) as waiting:
+            await waiting.submit()
+            await waiting.interrupt(unless_begun=True)
+            taken_back = await finish(waiting)
+        await run.interrupt(unless_begun=True)
+        await farm.release()
+        events = await finish(run)
+
+    assert taken_back[-1] == RunInterrupted()
+    assert isinstance(events[-1], RunSucceeded)
+    assert len(await farm.executed()) == 1
+
+
 async def test_a_foreign_run_is_not_stopped_by_a_late_cancel(farm: Farm) -> None:
     watched = await farm.connected()
 
