@@ -306,7 +306,8 @@ class JobService:
         events = await self._store.log(job_id)
         logs = [f"{event.at:%Y-%m-%dT%H:%M:%SZ} {event.note}" for event in events if event.note]
         view = self.view(job, images.get(job_id, ()), say=say)
-        return view.model_copy(update={"logs": logs})
+        cost = await self._budget.cost_of(job)
+        return view.model_copy(update={"logs": logs, "cost_usd": cost})
 
     async def views(self, jobs: Sequence[Job], *, say: Say = str) -> list[JobView]:
         """Several jobs for the wire, with their images."""

@@ -290,8 +290,9 @@ def _of_several(meant: Sequence[tuple[Candidate, Verdict]], *, now: datetime) ->
     if len(lacking) == len(meant):
         return Said("No backend has {what}.", what=what)
     if not having:
-        reasons = [verdict.reason for _, verdict in meant if verdict.reason and not verdict.lacks]
-        return reduce(_and, reasons, None)
+        # Those without it last: of what keeps the others away something may be mended sooner.
+        ordered = sorted(meant, key=lambda each: each[1].lacks is not None)
+        return reduce(_and, [verdict.reason for _, verdict in ordered if verdict.reason], None)
     places = reduce(_and, [_has_it(each, verdict, now=now) for each, verdict in having], None)
     return Said("Waits for a backend with {what}: {places}", what=what, places=places)
 

@@ -146,8 +146,13 @@ class ChargeStore(Protocol):
         """
         ...
 
-    async def change(self, charge_id: UUID, **values: Any) -> Charge | None:
-        """Write columns of a charge; as it is then, None if there is no such charge."""
+    async def change(
+        self, charge_id: UUID, *, before: ChargeState | None = None, **values: Any
+    ) -> Charge | None:
+        """Write columns of a charge; as it is then, None if there is no such charge.
+
+        With `before`: only if that is its state, else nothing is written and None is the answer.
+        """
         ...
 
     async def get(self, charge_id: UUID) -> Charge | None: ...
@@ -243,6 +248,14 @@ class Budget:
             return None
         is_unused = job.state is JobState.CANCELLED and not charges
         return None if is_unused and _covers(job.terms.confirmed_usd, quote) else quote
+
+    async def cost_of(self, job: Job) -> float | None:
+        """What was spent or set aside for the job, in US dollars; None for one that is free."""
+        if FLUX not in (job.request.preset, job.request.target):
+            return None
+        charges = await self._store.of_job(job.id)
+        counting = [each for each in charges if each.state is not ChargeState.RELEASED]
+        return sum(each.micro_usd for each in counting) / MICRO
 
     async def agree_again(self, job: Job, *, confirmed: bool) -> float | None:
         """The price that a retry of the job may order at; None if it may order nothing.
@@ -343,7 +356,10 @@ class Budget:
         if charge.state is not ChargeState.UNCERTAIN:
             raise ConflictError(Said("This charge is not uncertain."))
         state = ChargeState.SPENT if is_charged else ChargeState.RELEASED
-        return await self._end(charge_id, state) or charge
+        resolved = await self._end(charge_id, state, before=ChargeState.UNCERTAIN)
+        if resolved is None:  # somebody else was faster
+            raise ConflictError(Said("This charge is not uncertain."))
+        return resolved
 
     async def get(self, charge_id: UUID) -> Charge | None:
         """The charge of an attempt, if money was ever set aside for it."""

@@ -134,7 +134,7 @@ class Runner:
     async def _try(self, attempt: Attempt, underway: _Underway, *, adopt: bool) -> bool:
         """Run it; False when our own database could not be used, after a pause."""
         try:
-            await self._run(attempt, underway, adopt=adopt)
+            await self._run_or_fail(attempt, underway, adopt=adopt)
         except StaleWriteError:
             log.warning("Job %s belongs to another process; leaving it", attempt.job_id)
         except NotFoundError:
@@ -145,10 +145,17 @@ class Runner:
             underway.watched = False
             await asyncio.sleep(_STORAGE_PAUSE_S)
             return False
+        return True
+
+    async def _run_or_fail(self, attempt: Attempt, underway: _Underway, *, adopt: bool) -> None:
+        """Run it; a mistake of ours fails the job, and nothing else."""
+        try:
+            await self._run(attempt, underway, adopt=adopt)
+        except (StaleWriteError, NotFoundError, StorageError):
+            raise
         except Exception as exc:
             log.exception("Job %s failed by a mistake of ours", attempt.job_id)
             await self._fail(attempt, _internal(exc))
-        return True
 
     async def _run(self, attempt: Attempt, underway: _Underway, *, adopt: bool) -> None:
         backend = self._fleet.get(attempt.backend_id)
@@ -234,7 +241,7 @@ class Runner:
                 underway.timed_out = underway.timed_out or wish == "timeout"
                 underway.taken_back = underway.taken_back or wish == "recall"
                 try:
-                    await run.interrupt()
+                    await run.interrupt(unless_begun=wish == "recall")
                 except BackendUnreachableError as exc:
                     log.warning("No answer to a %s, job %s: %s", wish, attempt.job_id, exc)
                     if wish == "cancel":
@@ -316,7 +323,7 @@ class Runner:
                 await self._cancelled(attempt, f"Stopped on {name}")
             case RunInterrupted() if underway.timed_out:
                 await self._fail(attempt, self._too_late(attempt, name), backend=backend)
-            case RunInterrupted() if underway.taken_back:
+            case RunInterrupted() if underway.taken_back and not underway.begun.is_set():
                 note, ending = f"Taken back from {name}, where it waited", self._ending(attempt)
                 await self._ledger.change(
                     attempt.job_id, lambda job: ending.recalled(job, note=note)

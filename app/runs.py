@@ -109,8 +109,10 @@ class Run(Protocol):
         """
         ...
 
-    async def interrupt(self) -> None:
+    async def interrupt(self, *, unless_begun: bool = False) -> None:
         """Stop it wherever it is there: waiting or running; nobody else's prompt is touched.
+
+        `unless_begun`: only while it waits there; one that runs is left to go on.
 
         Raises:
             BackendUnreachableError: the backend did not answer.

@@ -16,8 +16,8 @@ from typing import Protocol
 from uuid import UUID
 
 from app.errors import OutOfMemoryError
-from app.matching import Candidate, Matching, Verdict, needs_of
-from app.models import AUTO, Decision, GenerationRequest, Job, Weighed
+from app.matching import Candidate, Matching, Verdict, is_meant, needs_of
+from app.models import AUTO, Decision, Fallback, GenerationRequest, Job, Weighed
 from app.said import Said
 from app.waiting import Lane, UnfinishedJobs
 
@@ -178,6 +178,8 @@ class _Round:
             open_ones = [each for each in options if each.place.free or each.place.ahead]
             if not open_ones:
                 walk.drop_lane_after(_LOOKED_AT_IN_VAIN if options else 0)
+                if self._is_shut(job):
+                    walk.drop_target_after(_LOOKED_AT_IN_VAIN)
             if options:
                 chosen = self._pick(job, options)
                 if chosen is not None:
@@ -194,6 +196,16 @@ class _Round:
             if seen >= _LOOKED_AT * 8:
                 break
         return Outcome(choice=None, passed=self._passed)
+
+    def _is_shut(self, job: Job) -> bool:
+        """Whether nothing that is for the same backend can start now, whatever else it needs."""
+        target = job.request.target
+        if target == AUTO or job.terms.fallback is Fallback.AUTO:
+            return False
+        return not any(
+            is_meant(target, each.candidate.info) and (each.free or each.ahead)
+            for each in self._places
+        )
 
     def _pick(self, job: Job, options: Sequence[_Option]) -> _Option | None:
         """Where the job goes now; None if it does better to wait."""
@@ -299,6 +311,9 @@ class _Walk:
         self._lane = 0
         self._in_vain: Counter[int] = Counter()
         self._dropped: set[int] = set()
+        self._target = ""
+        self._in_vain_at: Counter[str] = Counter()
+        self._shut: set[str] = set()
 
     def __iter__(self) -> Iterator[Job]:
         for level in self._waiting.levels():
@@ -315,6 +330,17 @@ class _Walk:
         self._in_vain[self._lane] += 1
         if self._in_vain[self._lane] > times:
             self._dropped.add(self._lane)
+
+    def drop_target_after(self, times: int) -> None:
+        """The job just given cannot start now, nor can any other for the same backend alone."""
+        self._in_vain_at[self._target] += 1
+        if self._in_vain_at[self._target] > times:
+            self._shut.add(self._target)
+
+    def _may_start(self, job: Job) -> bool:
+        if job.not_before is not None and job.not_before > self._now:
+            return False
+        return job.request.target not in self._shut or job.terms.fallback is Fallback.AUTO
 
     def _turn(self, source: str, rank: str) -> tuple[int, int, str]:
         return (self._busy[source], self._served.get(source, 0), rank)
@@ -340,9 +366,8 @@ class _Walk:
             else:
                 heapq.heapreplace(heap, (*lanes[number][index + 1], number, index + 1))
             job = self._waiting.get(job_id)
-            due = job is not None and (job.not_before is None or job.not_before <= self._now)
-            if job is not None and due and number not in self._dropped:
-                self._source, self._lane = source, number
+            if job is not None and number not in self._dropped and self._may_start(job):
+                self._source, self._lane, self._target = source, number, job.request.target
                 yield job
 
 

@@ -155,6 +155,8 @@ class JobView(Wire):
     result: ResultView | None
     logs: list[str] | None = None
     """Only on `GET /api/jobs/{id}`."""
+    cost_usd: float | None = None
+    """What was spent or set aside for it; only on `GET /api/jobs/{id}`, of a paid job."""
 
 
 class ImageView(Wire):

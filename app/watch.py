@@ -42,7 +42,10 @@ _DISK_FULL = _GIB
 _DISK_SHARE = 0.05
 _NO_BACKEND = "jobs"
 _STATES_OF_BACKENDS = ("backend_offline", "circuit_open")
-_CLOUD_FIX = Said("Check the internet connection of this machine, or set outbound_proxy.")
+_CLOUD_FIX = Said(
+    "Check the key and the credits of the account, and the internet connection of this machine "
+    "(outbound_proxy)."
+)
 
 
 class Watch:

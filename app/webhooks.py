@@ -326,4 +326,4 @@ def _delivery(
 def _may_tell(event: object) -> bool:
     if not isinstance(event, JobChanged) or not event.job.state.is_terminal:
         return False
-    return event.job.terms.webhook is not None or event.job.group_id is not None
+    return event.job.terms.webhook is not None  # that of its group, where it has one

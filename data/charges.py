@@ -29,14 +29,19 @@ class SqlChargeStore:
             check(await _sums(connection, since))
             await connection.execute(insert(charge).values(**_row(value)))
 
-    async def change(self, charge_id: UUID, **values: Any) -> Charge | None:
+    async def change(
+        self, charge_id: UUID, *, before: ChargeState | None = None, **values: Any
+    ) -> Charge | None:
         if "state" in values:
             values["state"] = ChargeState(values["state"]).value
         if "note" in values:
             values["note"] = _note_row(values["note"])
         statement = update(charge).where(charge.c.id == charge_id).values(**values)
+        if before is not None:
+            statement = statement.where(charge.c.state == before.value)
         async with self._database.write() as connection:
-            await connection.execute(statement)
+            if (await connection.execute(statement)).rowcount == 0:
+                return None
             return await _get(connection, charge_id)
 
     async def get(self, charge_id: UUID) -> Charge | None:

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -159,11 +159,19 @@ async def open_database(path: Path) -> AsyncGenerator[Database]:
     steps = _Thread(thread_engine)
     try:
         async with writer_engine.connect() as writer:
+            await _open_all(readers)
             yield Database(path, writer=writer, readers=readers, steps=steps)
     finally:
         steps.close()
         await readers.dispose()
         await writer_engine.dispose()
+
+
+async def _open_all(readers: AsyncEngine) -> None:
+    """Open every connection now: one that is cancelled while it opens leaves its thread alone."""
+    async with AsyncExitStack() as stack:
+        for _ in range(_READERS):
+            await stack.enter_async_context(readers.connect())
 
 
 def _engine(

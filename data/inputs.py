@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from app.errors import InvalidRequestError, NotFoundError
 from app.inputs import InputFile
 from app.said import Said
 from data.files import move_into_place, storage_error
+
+log = logging.getLogger(__name__)
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 200 * 2**20
@@ -96,7 +99,8 @@ def _examine(data: bytes) -> tuple[str, int, int]:
             Said("The file is not a picture that can be read."),
             fix=Said("Give a PNG, JPEG, WebP, GIF, BMP or TIFF file."),
         ) from exc
-    except Exception as exc:
+    except Exception as exc:  # the decoders have many ways to say that a file is broken
+        log.info("An input picture cannot be decoded", exc_info=True)
         raise InvalidRequestError(_FIELD, Said("The picture is truncated or damaged.")) from exc
 
 

@@ -55,6 +55,7 @@ def canvas(services: Services, image_id: str | None = None) -> None:
         grid = ImageGrid(
             backends=[{"id": info.id, "name": names[info.id]} for info in services.fleet.infos()],
             presets=preset_words(services.presets),
+            start=ui.context.client.sub_pages_router.current_path,
         )
     grid.on_about(lambda job_id: _tell_about(services, grid, job_id))
     grid.on_remove(lambda removal: _remove(services, grid, removal))

@@ -185,6 +185,12 @@ class ComfyClient:
             await self.request("POST", "/interrupt", json={"prompt_id": prompt_id})
         return waited and queue.find(prompt_id) is None
 
+    async def remove_waiting(self, prompt_id: str) -> bool:
+        """Remove the prompt if it waits, and only then; True if it is gone."""
+        await self.request("POST", "/queue", json={"delete": [prompt_id]})
+        queue = await self.queue()  # it may have started before it could be deleted, or ended
+        return queue.find(prompt_id) is None and await self.history(prompt_id) is None
+
     async def _cancel_job(self, prompt_id: str) -> bool:
         response = await self.answer("POST", f"/api/jobs/{prompt_id}/cancel")
         return response.status_code == HTTPStatus.OK

@@ -71,6 +71,7 @@ class ServerPrompt:
         self._names = names
         self._on_rename = on_rename
         self.stop_wanted = False
+        self._back_wanted = False  # only as long as it waits
         self.removed = False  # from the waiting prompts, by us
 
     async def send(self, graph: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -102,6 +103,15 @@ class ServerPrompt:
             await self._find_in_queue()
         await self._cancel()
 
+    async def take_back(self) -> None:
+        """Have it wait there no longer; if it runs already, it goes on.
+
+        Raises:
+            BackendUnreachableError: the server did not answer; `look` tries again.
+        """
+        self._back_wanted = True
+        await self._look_at_queue()
+
     async def look(
         self, *, closing: bool, brief: Brief, saves: Callable[[], Sequence[SavedAs]]
     ) -> Found:
@@ -113,7 +123,8 @@ class ServerPrompt:
         Raises:
             BackendUnreachableError: nothing is known.
         """
-        if not closing and brief and not self.stop_wanted and JOBS in self._names.features:
+        wanted_away = self.stop_wanted or self._back_wanted
+        if not closing and brief and not wanted_away and JOBS in self._names.features:
             # One small answer, where the queue comes with the graphs of everybody's prompts.
             status = await self._client.job_status(self._id)
             if status in _UNDER_WAY:
@@ -133,8 +144,14 @@ class ServerPrompt:
 
     async def _look_at_queue(self) -> InQueue | None:
         found = await self._find_in_queue()
-        if found is not None and self.stop_wanted:
+        if found is None:
+            return None
+        if self.stop_wanted:
             await self._cancel()
+        elif self._back_wanted:
+            self._back_wanted = not found.running
+            if not found.running:
+                self.removed = await self._client.remove_waiting(self._id) or self.removed
         return found
 
     async def _find_in_queue(self) -> InQueue | None:

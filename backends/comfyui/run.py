@@ -186,9 +186,12 @@ class ComfyRun:
                     return
             due = loop.time() + self._pause_s
 
-    async def interrupt(self) -> None:
+    async def interrupt(self, *, unless_begun: bool = False) -> None:
         # If this fails half-way, `events` tries again as soon as the server answers.
-        await self._prompt.stop()
+        if unless_begun:
+            await self._prompt.take_back()
+        else:
+            await self._prompt.stop()
         self._inbox.nudge()
 
     async def fetch(self, output: Output) -> AsyncGenerator[bytes]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -12,6 +12,7 @@ READY = "Ready"
 NOT_FOUND = "Task not found"
 MODERATED = frozenset({"Request Moderated", "Content Moderated"})
 BROKEN = frozenset({"Error", "Failed"})
+_LONGEST_WAIT_S = 3600.0
 _KNOWN = frozenset({PENDING, READY, NOT_FOUND, *MODERATED, *BROKEN})
 
 
@@ -52,8 +53,8 @@ class Task(BaseModel):
     @property
     def reasons(self) -> str:
         """Why it was moderated, as far as the cloud says."""
-        given: Any = (self.details or {}).get("Moderation Reasons") or ()
-        listed: list[Any] = [given] if isinstance(given, str) else list(given)
+        given: Any = (self.details or {}).get("Moderation Reasons") or []
+        listed = cast("list[Any]", given) if isinstance(given, list) else [given]
         return ", ".join(str(each) for each in listed)
 
     @property
@@ -119,12 +120,13 @@ def complaints(content: bytes) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime, default: float) -> float:
-    """How long the cloud asks us to wait, given in seconds or as a date."""
+    """How long the cloud asks us to wait, given in seconds or as a date; within reason."""
     given = headers.get("retry-after", "").strip()
     if given.isdecimal():
-        return float(given)
+        return min(float(given), _LONGEST_WAIT_S)
     try:
         until = parsedate_to_datetime(given)
     except ValueError:
         return default
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
+    wait_s = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return min(max(0.0, wait_s), _LONGEST_WAIT_S)

@@ -99,13 +99,13 @@ class FluxRun:
                     self._told = True
                     yield RunSilent(reason=_CANNOT_STOP)
 
-    async def interrupt(self) -> None:
+    async def interrupt(self, *, unless_begun: bool = False) -> None:
         """The cloud cannot stop a task that is paid for.
 
         So it goes on for `cloud_s`: a picture that comes within is kept, like one that was ready
         a moment before the cancel.
         """
-        if self._give_up_at is None:
+        if self._give_up_at is None and not unless_begun:  # nothing waits there
             now = asyncio.get_running_loop().time()
             self._give_up_at = now + self._settings.timeouts.cloud_s
             self._wake.set()

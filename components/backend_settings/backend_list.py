@@ -9,6 +9,7 @@ from app.models import DEMO
 from app.services import Services
 from app.views import BackendView
 from components import modules as _modules  # noqa: F401  (registers what backend_list.js imports)
+from components.backend_state import state_of
 from components.feed import Batch, ClientFeed
 from components.i18n import Message, say, texts, tr
 
@@ -67,18 +68,9 @@ class BackendList(ui.element, component="backend_list.js"):
             "slots": view.max_concurrent_jobs,
             "tags": [*view.tags, *view.capabilities],
             "origin": view.origin,
-            "state": self._state(view),
+            "state": state_of(view, self._services),
             "error": say(view.last_error or "") if view.enabled else "",
         }
-
-    def _state(self, view: BackendView) -> str:
-        if not view.enabled:
-            return "off"
-        if view.kind == "bfl" and not self._services.settings.allow_generation:
-            return "dry"
-        if not view.online:
-            return "away" if view.last_error else "new"
-        return {"closed": "on", "open": "rest", "half_open": "try"}[view.circuit]
 
 
 def _fold(event: Event, batch: Batch) -> None:

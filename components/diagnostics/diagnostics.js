@@ -24,7 +24,7 @@ export default {
   emits: ["action"],
   template: `
     <div class="o-dg" data-testid="diagnostics" :data-ready="board.ready || null">
-      <template v-if="board.ready"><tiles /><drill /><backends /><incidents /><quarantine /><charts /><matrix /><log /><jobs /><setup /><hooks /></template>
+      <template v-if="board.ready"><tiles /><drill /><backends /><incidents /><quarantine /><charts /><matrix /><log /><div class="o-dg-side"><jobs /><hooks /></div><setup /></template>
       <template v-else><div v-for="n in 5" :key="n" class="o-panel o-dg-wait" aria-hidden="true"></div></template>
     </div>`,
   provide() {

@@ -23,7 +23,7 @@ export default {
   name: "ImageGrid",
   components: { Bulk, Details, Lightbox, Toolbar },
   mixins: [listPart, selectingPart, lightboxPart],
-  props: { texts: Object, backends: Array, presets: Array },
+  props: { texts: Object, backends: Array, presets: Array, start: String },
   emits: ["remove", "failed", "about"],
   template: `
   <div class="o-gal" :class="{ 'o-gal-contain': prefs.contain, 'o-gal-with-info': infoShown, 'o-gal-selecting': selected > 0 }">
@@ -129,7 +129,7 @@ export default {
     document.addEventListener("keydown", this.onKey);
     scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.relayout();
-    this.arrive(this.address.read(), { first: true });
+    this.arrive(this.address.readStart(this.start), { first: true });
   },
   beforeUnmount() {
     this.snapshot?.close();

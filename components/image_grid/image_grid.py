@@ -64,7 +64,8 @@ def _edge(value: object) -> int | None:
 class ImageGrid(ui.element, component="image_grid.js"):
     """The whole gallery; `backends` are offered as filters, each as `{id, name}`.
 
-    `presets` say what parameters are called, each as `{id, name, fields, options}`.
+    `presets` say what parameters are called, each as `{id, name, fields, options}`; `start` is the
+    address the page was opened at.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class ImageGrid(ui.element, component="image_grid.js"):
         *,
         backends: Sequence[Mapping[str, str]],
         presets: Sequence[Mapping[str, Any]] = (),
+        start: str = "/canvas",
     ) -> None:
         super().__init__()
         self.classes("o-gal-root")
         self._props["texts"] = texts(*MESSAGES)
         self._props["backends"] = [dict(one) for one in backends]
+        self._props["start"] = start
         self._props["presets"] = [dict(one) for one in presets]
 
     def on_remove(self, handler: Callable[[Removal], Coroutine[Any, Any, None]]) -> None:

@@ -29,7 +29,7 @@ export const JobCard = {
           <span class="o-badge" :class="{ 'o-badge-bare': small }" data-testid="job-status" :data-status="job.status">
             <svg class="o-i" :class="{ 'o-spin': job.status === 'running' }" aria-hidden="true"><use :href="'#o-i-' + icon" /></svg>{{ word }}
           </span>
-          <span class="o-job-backend" data-testid="job-backend" :title="job.placement"><svg class="o-i" aria-hidden="true"><use :href="isDemo ? '#o-i-flask' : '#o-i-cpu'" /></svg>{{ backend }}</span>
+          <span class="o-job-backend" data-testid="job-backend" :title="job.placement"><svg class="o-i" aria-hidden="true"><use :href="isDemo ? '#o-i-flask' : '#o-i-cpu'" /></svg><b>{{ backend }}</b></span>
           <span v-if="job.notices?.length" class="o-job-noticed" role="img" data-testid="job-noticed" :title="job.notices.join(' ')" :aria-label="job.notices.join(' ')"><svg class="o-i" aria-hidden="true"><use href="#o-i-info" /></svg></span>
           <span class="o-trunc o-num">{{ facts }}</span>
         </div>
@@ -141,7 +141,9 @@ export const JobCard = {
       const { steps, width, height, seed } = job.params;
       if (job.status === "done" && job.startedAt) return this.t("{n} s", { n: secondsBetween(job.startedAt, job.finishedAt).toFixed(1) });
       if (job.status === "cancelled" && job.progress?.step) return this.t("at step {step} of {steps}", { step: job.progress.step, steps: job.progress.steps });
-      return `${width} × ${height} · ${this.tn("{n} step", steps)} · ${this.t("seed {seed}", { seed })}`;
+      // The cloud decides itself how many steps it takes.
+      const facts = [`${width} × ${height}`, job.workflowId !== "flux" && this.tn("{n} step", steps), this.t("seed {seed}", { seed })];
+      return facts.filter(Boolean).join(" · ");
     },
     actions() {
       const { job, t } = this;

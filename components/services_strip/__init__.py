@@ -17,8 +17,8 @@ from app.events import (
 )
 from app.models import DEMO
 from app.services import Services
-from app.views import BackendView
 from components import modules as _modules  # noqa: F401  (registers what services_strip.js imports)
+from components.backend_state import state_of
 from components.feed import Batch, ClientFeed
 from components.i18n import Message, say, texts, tr
 
@@ -84,7 +84,7 @@ class ServicesStrip(ui.element, component="services_strip.js"):
         return {
             "name": tr("Demo engine") if view.id == DEMO else view.name,
             "kind": view.kind,
-            "state": self._state(view),
+            "state": state_of(view, self._services),
             "ours": len(self._services.fleet.job_ids(backend_id)),
             "others": view.foreign_prompts,
             "latency": None if view.latency_ms is None else round(view.latency_ms),
@@ -96,15 +96,6 @@ class ServicesStrip(ui.element, component="services_strip.js"):
             "why": say(view.circuit_reason or "") if view.circuit != "closed" else "",
             "error": say(view.last_error or ""),
         }
-
-    def _state(self, view: BackendView) -> str:
-        if not view.enabled:
-            return "off"
-        if view.kind == "bfl" and not self._services.settings.allow_generation:
-            return "dry"
-        if not view.online:
-            return "away" if view.last_error else "new"
-        return {"closed": "on", "open": "rest", "half_open": "try"}[view.circuit]
 
 
 def _fold(event: Event, batch: Batch) -> None:

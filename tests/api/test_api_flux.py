@@ -58,8 +58,10 @@ async def test_an_agreed_order_becomes_a_picture_and_a_line_of_the_ledger(
         job = await until_job(app.services, UUID(answer.json()["jobId"]))
         book = await ledger(app)
         images = (await app.http.get("/api/images")).json()["images"]
+        shown = (await app.http.get(f"/api/jobs/{job.id}")).json()
 
     assert job.state is JobState.DONE
+    assert shown["costUsd"] == 0.06
     assert len(images) == 1
     assert server.only.body["aspect_ratio"] == "16:9"
     (charge,) = book["charges"]

@@ -58,6 +58,7 @@ def test_a_group_fills_its_sheet_while_somebody_watches(
     cell.hover()
     cell.get_by_test_id("cell-cancel").click()
     expect_status(sheet, ids[2], "cancelled")
+    expect(cell).to_be_focused()  # the button is gone, the keys go on
     queue(app, "resume")
 
     for job_id in ids[:2]:
@@ -67,6 +68,17 @@ def test_a_group_fills_its_sheet_while_somebody_watches(
     expect(sheet.get_by_test_id("sheet-cancel")).to_have_count(0)
     found = Axe().run(page)
     assert found.response["violations"] == []
+
+
+def test_a_large_group_scrolls_and_no_cell_is_cut(app: AppProcess, open_page: OpenPage) -> None:
+    queue(app, "pause")
+    submit(app, "sheet of twenty", count=20)
+    page = open_page(app.url)
+    sheet = open_sheet(page, "sheet of twenty")
+
+    expect(sheet.locator("[data-testid^=sheet-cell-]")).to_have_count(20)
+    hidden = "cells => cells.filter((cell) => cell.scrollHeight > cell.clientHeight).length"
+    assert sheet.locator("[data-testid^=sheet-cell-]").evaluate_all(hidden) == 0
 
 
 def test_the_sheet_is_worked_by_keyboard_alone(app: AppProcess, open_page: OpenPage) -> None:
@@ -104,6 +116,7 @@ def test_who_comes_back_from_a_picture_finds_the_sheet_again(
         expect_status(sheet, job_id, "done")
     sheet.get_by_test_id(f"sheet-cell-{ids[0]}").click()
     page.wait_for_url("**/canvas/*")
+    expect(page.get_by_test_id("lightbox")).to_be_visible()
     expect(sheet).to_have_count(0)
     page.go_back()
 

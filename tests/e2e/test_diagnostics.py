@@ -50,6 +50,7 @@ def test_self_test_shows_every_leg_and_its_time(app: AppProcess, open_page: Open
     expect(page.get_by_test_id("leg-stored")).to_contain_text(re.compile(r"\d ms"))
     page.get_by_test_id("self-test-close").click()
     expect(page.get_by_test_id("self-test")).to_have_count(0)
+    expect(page.get_by_test_id("self-test-run")).to_be_focused()
 
 
 def test_figures_and_log_grow_while_the_page_asks_for_nothing(

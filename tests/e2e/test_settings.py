@@ -146,6 +146,20 @@ def test_mistakes_are_said_beside_their_fields(app: AppProcess, open_page: OpenP
     expect(page.get_by_test_id("error-name")).to_be_empty()
 
 
+def test_the_focus_returns_from_a_form_to_where_it_was_opened(
+    app: AppProcess, open_page: OpenPage
+) -> None:
+    page = open_page(f"{app.url}/settings?add=machine")
+    expect(page.get_by_test_id("backend-name")).to_be_focused()
+    page.get_by_test_id("backend-close").press("Enter")
+    expect(page.get_by_test_id("backend-add")).to_be_focused()
+
+    name = row(page, "demo").get_by_role("button")
+    name.press("Enter")
+    page.get_by_test_id("backend-close").press("Enter")
+    expect(name).to_be_focused()
+
+
 def test_what_the_configuration_defines_is_shown_and_not_changed(
     app: AppProcess, open_page: OpenPage
 ) -> None:
@@ -178,6 +192,7 @@ def test_another_browser_is_logged_out(own_app: StartApp, open_page: OpenPage) -
     mine.reload()
     expect(mine.get_by_test_id("backend-empty")).to_be_visible()
     expect(mine.get_by_test_id("sessions").locator(".o-fact")).to_have_count(2)
+    expect(mine.get_by_test_id("sessions").locator("time").first).to_contain_text("since")
 
     others = (
         mine.get_by_test_id("sessions")

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from websockets.sync.client import connect
 
+from backends.demo.settings import Protocol
 from tests.recovery.crashing_app import Plan, live
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,8 +27,15 @@ LIFE_S = 30.0
 class Engine:
     """A demo engine as a process of its own; it keeps its address when it comes back."""
 
-    def __init__(self, home: Path, *, step_delay_s: float = 0.01) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        step_delay_s: float = 0.01,
+        protocol: Protocol = Protocol.CURRENT,
+    ) -> None:
         self.home = home
+        self._protocol = protocol
         self.url = ""
         self._step_delay_s = step_delay_s
         self._process: subprocess.Popen[bytes] | None = None
@@ -37,7 +45,7 @@ class Engine:
         port = self.url.rpartition(":")[2] or "0"
         command = [sys.executable, "-m", "backends.demo", "--announce", "--faults"]
         command += ["--port", port, "--home", str(self.home), "--parent", str(os.getpid())]
-        command += ["--step-delay", str(self._step_delay_s)]
+        command += ["--step-delay", str(self._step_delay_s), "--protocol", self._protocol]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         self.url = read_until(self._process, "READY ").split()[-1]
         return self
@@ -47,6 +55,16 @@ class Engine:
         if self._process is not None:
             end(self._process, signal.SIGKILL)
             self._process = None
+
+    def freeze(self) -> None:
+        """It neither works nor answers until `thaw`; its connections stay open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on as if nothing had been."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def wait_for_death(self) -> None:
         """It was told to die; returns when it has."""

@@ -189,7 +189,7 @@ class FakeRun:
             if isinstance(event, RunEnd):
                 return
 
-    async def interrupt(self) -> None:
+    async def interrupt(self, *, unless_begun: bool = False) -> None:
         """Stop it, unless the script says otherwise."""
         self._prompt.interrupts += 1
         await _play(self._backend.on_interrupt)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nicegui.testing import User
 from nicegui.testing.user_interaction import UserInteraction
-from pydantic import SecretStr
+from pydantic import AnyHttpUrl, SecretStr
 
 from app.config import FluxSettings
 from app.graphs.preset import Preset
@@ -288,7 +288,7 @@ async def test_what_costs_money_is_only_shown_while_it_is_switched_off(services:
 async def test_money_is_only_spent_by_who_agrees_to_the_price(
     home: Path, backend: FakeBackend, answer: str, made: int
 ) -> None:
-    flux = FluxSettings(api_key=SecretStr("k" * 20), url=_NOWHERE)
+    flux = FluxSettings(api_key=SecretStr("k" * 20), url=AnyHttpUrl(_NOWHERE))
     async with running(home, backend, allow_generation=True, flux=flux) as services:
         async with browsing(services) as user:
             fill(user, backend_select="flux", prompt_input="a red fox", hold_toggle=True)

@@ -1,6 +1,7 @@
 """Every text has a Russian translation that fits its places and plurals."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ def listed(tree: ast.AST) -> Iterator[tuple[str, ...]]:
                 yield (text,)
 
 
+@functools.cache  # parsing everything takes seconds, and nothing changes meanwhile
 def messages() -> list[tuple[str, ...]]:
     """Every text of the product, once."""
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sources()]

@@ -84,6 +84,11 @@ OFF = replace(info("gpu-2"), enabled=False)
             [candidate()],
             "GPU-1 cannot run the workflow flux.",
         ),
+        (
+            job_for("auto", checkpoint=RARE, terms=JobTerms(tags=("big",))),
+            [candidate(replace(info("gpu-1"), tags=("big",))), candidate("gpu-2", status=HAS_RARE)],
+            "GPU-2 does not have the tag big. Needs rare.safetensors; GPU-1 does not have it.",
+        ),
         (job_for("auto", preset="gone"), [candidate()], "There is no workflow gone."),
         (
             job_for("gpu-1", terms=JobTerms(fallback=Fallback.ASK)),

@@ -1,6 +1,7 @@
 """How long others may be preferred to a job."""
 
 from pathlib import Path
+from typing import Any
 
 from app.models import Catalog
 from tests.support.fakes import CATALOG, FakeBackend, FakeClock, info
@@ -17,7 +18,7 @@ TWO_MODELS = Catalog(
 async def test_patience_goes_on_while_every_backend_is_busy(home: Path) -> None:
     clock, backend = FakeClock(), FakeBackend(info())
     backend.becomes(catalog=TWO_MODELS)
-    patience = {"scheduling": {"prefetch": False, "affinity_patience_s": 30}}
+    patience: dict[str, Any] = {"scheduling": {"prefetch": False, "affinity_patience_s": 30}}
     went: list[str | None] = []
 
     async with running(home, backend, clock=clock, **patience) as services:

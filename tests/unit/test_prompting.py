@@ -163,6 +163,18 @@ def test_a_near_wildcard_is_proposed(folder: Path) -> None:
     assert "colors" in caught.value.fix
 
 
+def test_no_wildcard_leads_out_of_the_folder(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder.parent / "secret.txt").write_text("a secret", encoding="utf-8")
+
+    for name in ("../secret", f"{folder.parent}/secret", "..*"):
+        with pytest.raises(InvalidRequestError, match="no wildcard"):
+            expand(f"__{name}__", count=1, seed=1, wildcards=folder)
+
+    assert not [each for each in caplog.messages if "Invalid wildcard" in each]
+
+
 def test_a_missing_folder_says_where_wildcards_go() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         expand("__x__", count=1, seed=1, wildcards=NOWHERE)

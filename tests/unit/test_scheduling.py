@@ -320,6 +320,25 @@ def test_ten_thousand_jobs_that_cannot_go_do_not_hide_one_that_can() -> None:
     assert outcome.choice.job == last
 
 
+@pytest.mark.parametrize("status", [ONLINE, AWAY], ids=["busy", "away"])
+def test_a_thousand_jobs_that_differ_do_not_hide_one_that_can_go(status: BackendStatus) -> None:
+    waiting = UnfinishedJobs()
+    ranks = ranks_after(None, count=1001)
+    for number, rank in enumerate(ranks[:-1]):
+        own = replace(job_for("gpu-1", rank), id=new_id())
+        request = replace(own.request, options={"number": number})
+        waiting.put(replace(own, request=request))
+    last = job_for("gpu-2", ranks[-1])
+    waiting.put(last)
+    scheduler = Scheduler(matching=matching(), paces=FakePaces(), patience_s=60, prefetch=True)
+
+    busy = candidate("gpu-1", status=status, free=0, remaining_s=50.0)
+    outcome = scheduler.choose(waiting, [busy, candidate("gpu-2")], now=NOW)
+
+    assert outcome.choice is not None
+    assert outcome.choice.job == last
+
+
 def test_the_next_time_is_the_earliest_still_to_come() -> None:
     waiting = UnfinishedJobs()
     jobs: list[Job] = []

@@ -18,7 +18,7 @@ export default {
             <time class="o-mut o-dg-time" :datetime="one.createdAt">{{ when(one.createdAt) }}</time>
             <button v-if="one.state !== 'delivered'" class="o-btn o-btn-compact" type="button" :data-testid="'webhook-retry-' + one.id" @click="act('deliver', { id: one.id })">
               <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-retry" /></svg>{{ t("Retry") }}</button></div>
-          <p v-if="one.state !== 'delivered' && one.last" class="o-dg-why">{{ answer(one.last) }} <span v-if="one.nextAt" class="o-mut">{{ t("Again at {time}", { time: timeOfDay(one.nextAt) }) }}</span></p>
+          <p v-if="one.state !== 'delivered' && one.last" class="o-dg-why">{{ answer(one.last) }}<span v-if="one.nextAt" class="o-mut"> · {{ t("Again at {time}", { time: timeOfDay(one.nextAt) }) }}</span></p>
           <details v-if="one.tries.length"><summary>{{ words.tn("{n} try", one.tries.length) }}</summary>
             <ul><li v-for="each in one.tries" :key="each.at"><time class="o-mut" :datetime="each.at">{{ when(each.at) }}</time> {{ answer(each) }}</li></ul></details>
         </article>

@@ -38,9 +38,24 @@ export class Address {
 
   /** `{query, imageId, place}` of where we are. */
   read() {
-    const path = location.pathname.slice(this.prefix.length).replace(/\/$/, "");
+    const { pathname, search } = location;
+    return { ...this.parse(pathname.slice(this.prefix.length), search), place: history.state?.oPlace ?? null };
+  }
+
+  /**
+   * The same of where the page was opened, `/canvas…`: after a move inside the app the browser
+   * gets its new address only when the page is there already.
+   */
+  readStart(page) {
+    if (this.isInside(location.pathname)) return this.read();
+    const { pathname, search } = new URL(page, location.origin);
+    return { ...this.parse(pathname, search), place: null };
+  }
+
+  parse(pathname, search) {
+    const path = pathname.replace(/\/$/, "");
     const imageId = path === BASE ? null : decodeURIComponent(path.slice(BASE.length + 1));
-    return { query: readQuery(location.search), imageId, place: history.state?.oPlace ?? null };
+    return { query: readQuery(search), imageId };
   }
 
   path(query, imageId) {
