@@ -202,7 +202,7 @@ class Matching:
         barred = self._health.quarantined(info.id, workflow=workflow_of(job.request), models=models)
         if barred is not None:
             reason = Said(
-                "{subject} is in quarantine on {backend}: {reason}",
+                "{subject} is in quarantine on {backend}: {reason} Diagnostics can lift it.",
                 subject=barred.subject,
                 backend=info.name,
                 reason=barred.reason,

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from nicegui import ui
 
+from app.config import Settings
 from app.errors import OrchestratorError
 from app.events import ChargeChanged, Event, SessionEnded
+from app.models import Fallback
 from app.paid import usd
 from app.services import Services
 from components import notify
@@ -33,6 +35,8 @@ def settings_page(services: Services, backend: str | None = None, add: str | Non
         with ui.element("div").classes("o-set"), ui.element("div").classes("o-set-in"):
             with ui.element("section").props("id=backends"):
                 backends = BackendSettings(services)
+            with _section("waiting", tr("Waiting jobs")):
+                _waiting(services.settings)
             with _section("paid", tr("Paid generation")):
                 paid = _Paid(services)
             with _section("storage", tr("Storage and retention")):
@@ -69,6 +73,7 @@ def _fold(event: Event, batch: Batch) -> None:
 def _rail() -> None:
     sections = [
         ("backends", tr("Backends"), "cpu"),
+        ("waiting", tr("Waiting jobs"), "layers"),
         ("paid", tr("Paid generation"), "coin"),
         ("storage", tr("Storage and retention"), "folder"),
         ("appearance", tr("Appearance"), "eye"),
@@ -110,6 +115,26 @@ def _fact(name: str, *, key: str | None = None) -> Iterator[None]:
             label = ui.label(key).classes("o-fact-key o-mono")
             variable = f"{_ENV}{key.upper().replace('.', '__')}"
             label.props(f'title="{tr("In config.yaml, or {variable}", variable=variable)}"')
+
+
+def _waiting(settings: Settings) -> None:
+    """How they are spread over the machines."""
+    scheduling = settings.scheduling
+    words = {
+        Fallback.NONE: tr("Wait"),
+        Fallback.ASK: tr("Ask me"),
+        Fallback.AUTO: tr("Go elsewhere"),
+    }
+    on_off = {True: tr("On"), False: tr("Off")}
+    with _fact(tr("If the machine of a job is away"), key="scheduling.fallback"):
+        ui.label(words[scheduling.fallback]).props("data-testid=settings-fallback")
+    with _fact(tr("Next prompt sent ahead"), key="scheduling.prefetch"):
+        ui.label(on_off[scheduling.prefetch])
+    with _fact(tr("Jobs whose model is loaded may go first"), key="scheduling.affinity_patience_s"):
+        seconds = round(scheduling.affinity_patience_s)
+        ui.label(trn("for {n} second", "for {n} seconds", seconds))
+    with _fact(tr("A backend rests after faults in a row"), key="health.circuit_faults"):
+        ui.label(str(settings.health.circuit_faults))
 
 
 class _Paid:

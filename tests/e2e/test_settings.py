@@ -172,6 +172,7 @@ def test_what_the_configuration_defines_is_shown_and_not_changed(
     expect(page.get_by_test_id("backend-trial")).to_contain_text("Nodes and models")
     expect(page.get_by_test_id("paid-state")).to_contain_text("Off")
     expect(page.get_by_test_id("spent-day")).to_contain_text("$0.00 of")
+    expect(page.get_by_test_id("settings-fallback")).to_have_text("Wait")
 
 
 def test_look_and_language_are_chosen(app: AppProcess, open_page: OpenPage) -> None:

@@ -111,7 +111,7 @@ def test_a_quarantine_is_told_with_its_reason() -> None:
 
     why = matching(barred=barred).explain(job_for("gpu-1"), [candidate()], now=NOW)
 
-    assert why == "text-to-image is in quarantine on GPU-1: It broke."
+    assert why == ("text-to-image is in quarantine on GPU-1: It broke. Diagnostics can lift it.")
 
 
 @pytest.mark.parametrize(
