@@ -10,8 +10,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.config import SchedulingSettings
-from app.errors import ConflictError, StaleWriteError, StorageError
+from app.config import RetrySettings, SchedulingSettings
+from app.errors import ConflictError, NotFoundError, StaleWriteError, StorageError
 from app.events import (
     BackendChanged,
     BackendRemoved,
@@ -59,6 +59,7 @@ class Dispatcher:
         bus: EventBus,
         clock: Clock,
         settings: SchedulingSettings,
+        retry: RetrySettings,
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -68,6 +69,7 @@ class Dispatcher:
         self._runner = runner
         self._bus = bus
         self._clock = clock
+        self._longest_pause = timedelta(seconds=retry.backoff_max_s)
         self._patience = timedelta(seconds=settings.affinity_patience_s)
         self._scheduler = Scheduler(
             matching=matching,
@@ -108,6 +110,7 @@ class Dispatcher:
         """Fill the free slots; how long to sleep at most."""
         try:
             self._take_back()
+            await self._mend_times()
             await self._fill_slots(runs)
             self._tell_reasons()
             self._tell_of_circuits()
@@ -118,6 +121,13 @@ class Dispatcher:
             log.exception("A turn of the dispatcher failed; going on")
             return _AFTER_ERROR_S
         return self._sleep_s()
+
+    async def _mend_times(self) -> None:
+        """A retry that is further away than any pause: the clock was set back meanwhile."""
+        longest = self._clock.now() + self._longest_pause
+        for job_id in self._ledger.unfinished.deferred_beyond(longest):
+            with suppress(ConflictError, NotFoundError, StaleWriteError):
+                await self._ledger.change(job_id, _due_now)
 
     def _sleep_s(self) -> float | None:
         now = self._clock.now()
@@ -290,3 +300,10 @@ def _requeue(job: Job) -> JobChange:
     if job.state is JobState.QUEUED:
         return JobChange(job=job.changed(ahead_on=None), note="Queued again: it had no attempt")
     return JobChange(job=job.to(JobState.QUEUED), note="Queued again: it had no attempt")
+
+
+def _due_now(job: Job) -> JobChange:
+    if job.not_before is None:
+        raise ConflictError(f"Job {job.id} waits for no time.")
+    note = "The clock was set back; it no longer waits"
+    return JobChange(job=job.changed(not_before=None), note=note, event="job.due")

@@ -70,6 +70,7 @@ async def open_engine(
         bus=bus,
         clock=clock,
         settings=settings.scheduling,
+        retry=settings.retry,
     )
     return Engine(
         health=health,

@@ -109,7 +109,7 @@ class Health:
             return CircuitView()
         if circuit.until is None:
             return CircuitView(faults=circuit.faults, reason=circuit.reason)
-        state: CircuitState = "open" if circuit.until > self._clock.now() else "half_open"
+        state: CircuitState = "open" if self._rests(circuit) else "half_open"
         return CircuitView(
             state=state, faults=circuit.faults, until=circuit.until, reason=circuit.reason
         )
@@ -119,7 +119,7 @@ class Health:
         circuit = self._circuits.get(backend_id)
         if circuit is None or circuit.until is None:
             return None
-        return int(circuit.until <= self._clock.now() and circuit.probe is None)
+        return int(not self._rests(circuit) and circuit.probe is None)
 
     def trying(self, backend_id: str, job_id: UUID) -> None:
         """A job goes there; of a half-open circuit it is the one that tries it."""
@@ -164,9 +164,14 @@ class Health:
 
     def next_time(self) -> datetime | None:
         """When the next open circuit may be tried."""
-        now = self._clock.now()
-        times = [each.until for each in self._circuits.values() if each.until and each.until > now]
+        times = [each.until for each in self._circuits.values() if each.until and self._rests(each)]
         return min(times, default=None)
+
+    def _rests(self, circuit: _Circuit) -> bool:
+        # Further away than the longest rest: the clock was set back, and it has rested enough.
+        now = self._clock.now()
+        longest = timedelta(seconds=self._settings.circuit_pause_max_s)
+        return circuit.until is not None and now < circuit.until <= now + longest
 
     async def workflow_failed(
         self, backend_id: str, workflow: str, *, evidence: Evidence, code: str

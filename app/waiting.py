@@ -63,6 +63,10 @@ class UnfinishedJobs:
         """When the next job becomes due that waits for its time."""
         return min((each for each in self._deferred.values() if each > now), default=None)
 
+    def deferred_beyond(self, time: datetime) -> list[UUID]:
+        """The waiting jobs that are not due even then."""
+        return [job_id for job_id, each in self._deferred.items() if each > time]
+
     def ahead(self) -> list[Job]:
         """The waiting jobs that were sent ahead to a backend."""
         if len(self._lane_of) == len(self._queue):

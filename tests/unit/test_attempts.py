@@ -64,6 +64,35 @@ async def test_an_error_that_may_pass_is_tried_three_times_in_all(home: Path) ->
     assert all(why is not None and why.startswith("It broke. Tries again in") for why in whys)
 
 
+async def test_a_clock_that_was_set_back_keeps_no_retry_waiting(home: Path) -> None:
+    backend, clock = FakeBackend(info()), FakeClock()
+
+    async with running(home, backend, clock=clock) as services:
+        job = await submit(services)
+        (await backend.next_prompt()).push(RunFailed(error=NodeFailedError("It broke.")))
+        await until_job(services, job.id, JobState.QUEUED)
+        clock.advance(-86_400)
+        backend.becomes()
+        (await backend.next_prompt()).succeed()
+        done = await until_job(services, job.id)
+
+    assert (done.state, done.attempts) == (JobState.DONE, 2)
+
+
+async def test_a_clock_that_was_set_forward_ends_no_run(home: Path) -> None:
+    backend, clock = FakeBackend(info()), FakeClock()
+
+    async with running(home, backend, clock=clock) as services:
+        job = await submit(services)
+        prompt = await backend.next_prompt()
+        clock.advance(30 * 86_400)
+        backend.becomes()
+        prompt.succeed()
+        done = await until_job(services, job.id)
+
+    assert (done.state, done.attempts) == (JobState.DONE, 1)
+
+
 async def test_a_retry_does_not_start_before_its_time(home: Path) -> None:
     backend, clock = FakeBackend(info()), FakeClock()
 

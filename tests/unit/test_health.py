@@ -128,6 +128,16 @@ def test_the_next_time_is_when_the_first_circuit_may_be_tried() -> None:
     assert ward.health.next_time() is None
 
 
+def test_a_clock_that_was_set_back_keeps_no_backend_resting() -> None:
+    ward = Ward(circuit_faults=1)
+    ward.health.faulted("gpu-1", "It broke.")
+    ward.clock.advance(-3600)
+
+    state = ward.health.circuit("gpu-1").state
+
+    assert (state, ward.health.allowance("gpu-1")) == ("half_open", 1)
+
+
 async def test_a_workflow_that_fails_again_and_again_goes_into_quarantine_with_evidence() -> None:
     ward = Ward(quarantine_faults=3)
     jobs = [new_id(), new_id()]
