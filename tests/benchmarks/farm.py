@@ -71,12 +71,14 @@ class Events:
 
 
 @asynccontextmanager
-async def events(url: str, *, after: int | None = None) -> AsyncGenerator[Events]:
-    """What happens to jobs, from now on or from an event number on."""
+async def events(
+    url: str, *, after: int | None = None, topics: str = "job,backend"
+) -> AsyncGenerator[Events]:
+    """What happens, from now on or from an event number on."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
     async with (
         httpx.AsyncClient(trust_env=False, timeout=LIMIT_S) as http,
-        http.stream("GET", f"{url}/api/events?topics=job,backend", headers=headers) as stream,
+        http.stream("GET", f"{url}/api/events?topics={topics}", headers=headers) as stream,
     ):
         yield Events(stream.aiter_lines())
 
