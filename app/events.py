@@ -7,13 +7,13 @@ They are never the truth; the rows are.
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.models import BackendInfo, BackendStatus, Image, Job, Progress
+from app.models import BackendInfo, BackendStatus, Image, Job, NodeProgress, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,32 @@ class JobProgressed:
     job_id: UUID
     progress: Progress
     preview_rev: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobNodesProgressed:
+    """Some nodes of a running job got further; only told of jobs that somebody watches."""
+
+    job_id: UUID
+    nodes: Mapping[str, NodeProgress]
+    preview_rev: int = 0
+    preview_node: str | None = None  # the node that the newest preview is of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowChanged:
+    """A kept workflow was made, saved, renamed, deleted or brought back."""
+
+    workflow_id: UUID
+    logged: LoggedEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftChanged:
+    """Somebody drew in a workflow; `app.drafts` tells what differs from a revision."""
+
+    workflow_id: UUID
+    rev: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +188,10 @@ Event = (
     JobChanged
     | JobRemoved
     | JobProgressed
+    | JobNodesProgressed
     | JobReasonsChanged
+    | WorkflowChanged
+    | DraftChanged
     | ImageAdded
     | ImageDeleted
     | ImageRestored

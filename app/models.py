@@ -123,6 +123,7 @@ class JobFailure:
     code: str  # the `code` of an error in app.errors
     message: str
     fix: str = ""
+    node_id: str | None = None  # the node of the graph it happened at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +261,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeProgress:
+    """How far one node of a running job is; lives in memory only."""
+
+    state: Literal["waiting", "running", "done", "cached", "failed"]
+    value: float = 0.0
+    max: float = 0.0  # 0: it does not count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """One picture of a running job on its way from noise."""
 
@@ -296,6 +306,37 @@ class Image:
     deleted_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A workflow that somebody keeps; what it is, its versions say."""
+
+    id: UUID
+    name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    version: int = 0  # the number of the newest one; 0: none is saved yet
+    thumbnail: UUID | None = None  # the image of the last result
+    has_draft: bool = False  # there is something newer than the newest version
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowVersion:
+    """A workflow as it was saved once; never changes."""
+
+    workflow_id: UUID
+    number: int  # from 1
+    author: str
+    note: str = ""
+    document: Mapping[str, Any] = field(repr=False)
+    """The diagram as ComfyUI keeps it, see app.graphs.ui_format."""
+    graph: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What runs, in API format; None where it could not be made."""
+    created_at: datetime
+
+
 BackendKind = Literal["comfyui", "embedded", "bfl"]
 """A ComfyUI server, the demo engine, or the FLUX cloud of Black Forest Labs."""
 
@@ -330,6 +371,8 @@ class Catalog:
     embeddings: tuple[str, ...] = ()
     samplers: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
+    specs: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """By node class, what `/object_info` says of it, as compact JSON with sorted keys."""
     read_at: datetime | None = None
 
     @property
@@ -345,6 +388,7 @@ class Catalog:
             and self.embeddings == other.embeddings
             and self.samplers == other.samplers
             and self.schedulers == other.schedulers
+            and self.specs == other.specs
         )
 
 

@@ -4,15 +4,24 @@
 What it needs of the machines that make pictures is in `app.runs`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from app.events import LoggedEvent
-from app.models import Attempt, Image, Job, JobGroup, JobState, MediaKind
+from app.models import (
+    Attempt,
+    Image,
+    Job,
+    JobGroup,
+    JobState,
+    MediaKind,
+    Workflow,
+    WorkflowVersion,
+)
 
 if TYPE_CHECKING:
     from app.access import Session  # which itself needs the ports
@@ -256,6 +265,76 @@ class ImageStore(Protocol):
 
     async def known_files(self, files: Sequence[PurePosixPath]) -> set[PurePosixPath]:
         """Those of the files that have a row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVersion:
+    """A version to be written; the store gives it its number."""
+
+    author: str
+    note: str = ""
+    document: Mapping[str, Any]
+    graph: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDraft:
+    """What somebody drew and has not saved yet."""
+
+    document: Mapping[str, Any]
+    base: int  # the version it was begun on; 0: none
+
+
+class WorkflowStore(Protocol):
+    """The library: workflows, their versions, which never change, and their drafts."""
+
+    async def add(
+        self, value: Workflow, *, version: NewVersion | None, draft: KeptDraft | None = None
+    ) -> tuple[Workflow, LoggedEvent]:
+        """Insert one, with its first version, or with only a draft."""
+        ...
+
+    async def get(self, workflow_id: UUID) -> Workflow | None:
+        """One of them, deleted or not."""
+        ...
+
+    async def all(self, *, deleted: bool = False) -> list[Workflow]:
+        """Those that live, or (True) those in the trash; the one changed last comes first."""
+        ...
+
+    async def change(self, value: Workflow, *, event: str) -> LoggedEvent:
+        """Overwrite name, description, tags, thumbnail and deleted_at.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        ...
+
+    async def save(
+        self, workflow_id: UUID, version: NewVersion, *, at: datetime
+    ) -> tuple[Workflow, WorkflowVersion, LoggedEvent]:
+        """Write the next version and drop the draft.
+
+        Raises:
+            NotFoundError: there is no such workflow.
+        """
+        ...
+
+    async def version(self, workflow_id: UUID, number: int) -> WorkflowVersion | None: ...
+
+    async def versions(self, workflow_id: UUID) -> list[WorkflowVersion]:
+        """All of them, newest first; their documents are left empty."""
+        ...
+
+    async def heads(self) -> list[tuple[Workflow, WorkflowVersion]]:
+        """Every living workflow that has a version, with its newest."""
+        ...
+
+    async def draft(self, workflow_id: UUID) -> KeptDraft | None: ...
+
+    async def keep_draft(self, workflow_id: UUID, draft: KeptDraft | None) -> None:
+        """Overwrite it, or (None) drop it."""
         ...
 
 

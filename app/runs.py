@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.errors import BackendError
-from app.models import Attempt, BackendInfo, BackendStatus, Catalog, GenerationRequest, Progress
+from app.models import (
+    Attempt,
+    BackendInfo,
+    BackendStatus,
+    Catalog,
+    GenerationRequest,
+    NodeProgress,
+    Progress,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +38,20 @@ class RunProgressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunNodesProgressed:
+    """Some nodes of the run got further; those not named are where they were."""
+
+    nodes: Mapping[str, NodeProgress]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunPreviewed:
     """The run shows what it has so far."""
 
     step: int
     mime: str
     data: bytes = field(repr=False)
+    node_id: str | None = None  # the node that shows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +92,7 @@ class RunStarted:
 
 
 RunEnd = RunSucceeded | RunFailed | RunInterrupted | RunLost
-RunEvent = RunStarted | RunProgressed | RunPreviewed | RunSilent | RunEnd
+RunEvent = RunStarted | RunProgressed | RunNodesProgressed | RunPreviewed | RunSilent | RunEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -320,3 +320,41 @@ delivery = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime, nullable=True),
 )
+
+# A workflow that somebody keeps. The document is the file that ComfyUI itself would keep.
+workflow = Table(
+    "workflow",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("version", Integer, nullable=False),  # of the newest one; 0: none yet
+    Column("thumbnail", Uuid, nullable=True),  # no foreign key: images come and go
+    Column("draft", JSON(none_as_null=True), nullable=True),
+    Column("draft_base", Integer, nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False, index=True),
+    Column("deleted_at", UtcDateTime, nullable=True),
+)
+
+workflow_version = Table(
+    "workflow_version",
+    metadata,
+    Column("workflow_id", Uuid, ForeignKey("workflow.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("author", String(200), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("graph", JSON(none_as_null=True), nullable=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# What servers say of their node classes, once for all that say the same.
+node_spec = Table(
+    "node_spec",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("class_type", String(200), nullable=False),
+    Column("spec", Text, nullable=False),
+)

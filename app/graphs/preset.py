@@ -7,7 +7,9 @@ from typing import Any, Literal
 from app.graphs.nodes import Graph
 from app.models import MediaKind
 
-OptionType = Literal["int", "float", "bool", "choice"]
+OptionType = Literal[
+    "int", "float", "bool", "choice", "text", "multiline", "seed", "image", "video"
+]
 OptionValue = str | int | float | bool
 
 
@@ -24,6 +26,10 @@ class Option:
     step: float | None = None
     choices: tuple[str, ...] = ()
     help: str = ""
+    field: str | None = None  # the field of the request that it is, under the label of its author
+    section: str = ""
+    node: str = ""  # of a saved workflow: where it is, to offer what backends report there
+    input: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,7 @@ class Variant:
 class Preset:
     """A way to make something, that people choose by name."""
 
-    id: str
+    id: str  # of a saved workflow: that of the workflow, "@" and the version
     name: str
     description: str  # English; pages translate it
     kind: Literal["comfyui", "bfl"] = "comfyui"
@@ -72,6 +78,7 @@ class Preset:
     needs_mask: bool = False
     paid: bool = False
     variants: tuple[Variant, ...] = ()
+    version: int | None = None  # of a saved workflow; its form is its options, in their order
 
     def option(self, name: str) -> Option | None:
         """The option with that name."""
