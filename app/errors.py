@@ -120,6 +120,8 @@ class BackendError(OrchestratorError):
     """Something a backend did, or did not do."""
 
     code = "backend"
+    node_id: str | None = None
+    """The node of the graph it is about."""
 
 
 class BackendUnreachableError(BackendError):

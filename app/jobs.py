@@ -1,11 +1,13 @@
 """What people do with jobs: submit, run, cancel, retry, reorder, clear."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from uuid import UUID
 
 from app.dispatcher import Dispatcher
 from app.errors import ConflictError, InvalidRequestError, NotFoundError
+from app.events import JobNodesProgressed
 from app.ledger import Ledger
 from app.live import LiveRuns
 from app.models import AUTO, DEMO, Image, Job, JobState, Preview, Progress
@@ -322,6 +324,14 @@ class JobService:
     def progress_of(self, job_id: UUID) -> Progress | None:
         """How far a running job is."""
         return self._live.progress(job_id)
+
+    def nodes(self, job_id: UUID) -> JobNodesProgressed | None:
+        """How far each node of a running job is."""
+        return self._live.nodes(job_id)
+
+    def watching(self, job_id: UUID) -> AbstractContextManager[None]:
+        """While it lasts, `JobNodesProgressed` tells of the nodes of that job."""
+        return self._live.watching(job_id)
 
     def preview(self, job_id: UUID, rev: int | None = None) -> Preview | None:
         """The newest preview of a running job, or the one with that number while it is kept."""

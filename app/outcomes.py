@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.config import RetrySettings
-from app.errors import LostError, NotSentError, OrchestratorError
+from app.errors import BackendError, LostError, NotSentError, OrchestratorError
 from app.models import AUTO, Attempt, AttemptState, Fallback, Image, Job, JobFailure, JobState
 from app.policy import Again, Policy, policy_of
 from app.ports import JobChange
@@ -161,7 +161,8 @@ class Ending:
 
 def failure_of(error: OrchestratorError) -> JobFailure:
     """An error as it is kept with a job."""
-    return JobFailure(code=error.code, message=error.message, fix=error.fix)
+    node_id = error.node_id if isinstance(error, BackendError) else None
+    return JobFailure(code=error.code, message=error.message, fix=error.fix, node_id=node_id)
 
 
 def pause_s(retry: RetrySettings, *, attempts: int) -> float:

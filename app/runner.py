@@ -40,6 +40,7 @@ from app.runs import (
     RunFailed,
     RunInterrupted,
     RunLost,
+    RunNodesProgressed,
     RunPreviewed,
     RunProgressed,
     RunSilent,
@@ -280,9 +281,14 @@ class Runner:
                     case RunProgressed(progress=progress):
                         await self._begin(attempt, underway)
                         self._live.progressed(job_id, progress)
-                    case RunPreviewed(step=step, mime=mime, data=data):
+                    case RunNodesProgressed(nodes=nodes):
                         await self._begin(attempt, underway)
-                        self._live.previewed(job_id, step=step, mime=mime, data=data)
+                        self._live.nodes_progressed(job_id, nodes)
+                    case RunPreviewed(step=step, mime=mime, data=data, node_id=node_id):
+                        await self._begin(attempt, underway)
+                        self._live.previewed(
+                            job_id, step=step, mime=mime, data=data, node_id=node_id
+                        )
                     case RunSilent(reason=reason):
                         underway.watched = False
                         if self._job(attempt).state is JobState.RUNNING:

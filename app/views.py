@@ -71,6 +71,8 @@ class Diagnosis(Wire):
     code: str
     cause: str
     fix: str
+    node_id: str | None = None
+    """The node of the graph it happened at."""
 
 
 class ResultView(Wire):
@@ -300,7 +302,12 @@ def result_view(job: Job, images: Sequence[Image], say: Say) -> ResultView | Non
         return None
     failure = job.failure
     cause = say(failure.message)
-    diagnosis = Diagnosis(code=failure.code, cause=cause, fix=say(diagnosis_of(failure).fix))
+    diagnosis = Diagnosis(
+        code=failure.code,
+        cause=cause,
+        fix=say(diagnosis_of(failure).fix),
+        node_id=failure.node_id,
+    )
     return ResultView(error=cause, diagnosis=diagnosis)
 
 

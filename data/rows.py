@@ -271,6 +271,7 @@ def _failure_row(failure: JobFailure | None) -> dict[str, Any] | None:
         "code": failure.code,
         "message": dump_said(failure.message),
         "fix": dump_said(failure.fix),
+        "node_id": failure.node_id,
     }
 
 
@@ -278,5 +279,8 @@ def _failure_value(value: dict[str, Any] | None) -> JobFailure | None:
     if value is None:
         return None
     return JobFailure(
-        code=value["code"], message=load_said(value["message"]), fix=load_said(value["fix"])
+        code=value["code"],
+        message=load_said(value["message"]),
+        fix=load_said(value["fix"]),
+        node_id=value.get("node_id"),
     )

@@ -104,6 +104,12 @@ def members(exc: BaseException) -> Sequence[BaseException]:
 
 def rejection(info: BackendInfo, *, answer: PromptAnswer) -> BackendError:
     """The error for a graph the server refuses."""
+    error = _rejection(info, answer=answer)
+    error.node_id = next((each.node_id for each in answer.complaints), None)
+    return error
+
+
+def _rejection(info: BackendInfo, *, answer: PromptAnswer) -> BackendError:
     if answer.missing_class is not None:
         return MissingCapabilityError(
             Said(
@@ -165,7 +171,7 @@ def failure(error: NodeError | None, *, evidence: Evidence) -> BackendError:
         )
     # A node made on the way is known by the one that people see.
     node = evidence.brief.get(error.node_id) or evidence.brief.get(error.node_id.partition(".")[0])
-    return error_of(
+    found = error_of(
         NodeReport(
             backend=evidence.info.name,
             exception_type=error.exception_type,
@@ -179,3 +185,5 @@ def failure(error: NodeError | None, *, evidence: Evidence) -> BackendError:
             vram_total_bytes=evidence.vram_total_bytes,
         )
     )
+    found.node_id = error.node_id.partition(".")[0] or None
+    return found

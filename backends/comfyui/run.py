@@ -27,6 +27,7 @@ from app.runs import (
     RunFailed,
     RunInterrupted,
     RunLost,
+    RunNodesProgressed,
     RunPreviewed,
     RunProgressed,
     RunSilent,
@@ -50,6 +51,7 @@ from backends.comfyui.messages import (
     RunMessage,
     RunSucceededMessage,
 )
+from backends.comfyui.node_states import NodeStates
 from backends.comfyui.pictures import SocketPictures
 from backends.comfyui.progress import ProgressTracker
 from backends.comfyui.prompt import Found, InQueue, Names, ServerPrompt
@@ -128,6 +130,7 @@ class ComfyRun:
             on_rename=lambda prompt_id: link.hear_also(prompt_id, inbox),
         )
         self._tracker = ProgressTracker()
+        self._nodes = NodeStates()
         self._evidence = Evidence(info=client.info, request=request)
         self._connection: int | None = None  # the one open when it was submitted
         self._accepted = False
@@ -219,6 +222,7 @@ class ComfyRun:
         if brief and not self._evidence.brief:
             self._evidence.brief = brief
             self._tracker.know(brief)
+            self._nodes.know(brief)
 
     def _hear_all(self) -> list[RunEvent]:
         at = asyncio.get_running_loop().time()
@@ -233,8 +237,7 @@ class ComfyRun:
         match message:
             case PreviewReceived():
                 self._keep_if_sent(message)
-                step = self._tracker.step_of(message.node_id)
-                return [*events, RunPreviewed(step=step, mime=message.mime, data=message.data)]
+                return [*events, self._preview(message)]
             case NodeExecuted():
                 self._said_made[message.node_id] = message.made
             case RunSucceededMessage():
@@ -249,8 +252,19 @@ class ComfyRun:
                 self._closing = True
             case _:
                 pass
+        nodes = self._nodes.hear(message)
+        if nodes:
+            events.append(RunNodesProgressed(nodes=nodes))
         progress = self._tracker.hear(message, at=at)
         return [*events, RunProgressed(progress=progress)] if progress else events
+
+    def _preview(self, message: PreviewReceived) -> RunPreviewed:
+        return RunPreviewed(
+            step=self._tracker.step_of(message.node_id),
+            mime=message.mime,
+            data=message.data,
+            node_id=message.node_id or self._tracker.node_id,
+        )
 
     def _begun(self) -> list[RunEvent]:
         """That it started, the first time there is a sign of it."""

@@ -15,8 +15,15 @@ from app.errors import (
     NotSentError,
     OutOfMemoryError,
 )
-from app.models import GenerationRequest
-from app.runs import RunFailed, RunInterrupted, RunPreviewed, RunProgressed, RunSucceeded
+from app.models import GenerationRequest, NodeProgress
+from app.runs import (
+    RunFailed,
+    RunInterrupted,
+    RunNodesProgressed,
+    RunPreviewed,
+    RunProgressed,
+    RunSucceeded,
+)
 from tests.contract.comfyui_farm import (
     REQUEST,
     STEPS,
@@ -52,7 +59,12 @@ async def test_a_run_tells_progress_and_previews_and_ends_with_its_file(farm: Fa
     assert all(before.fraction <= after.fraction for before, after in pairwise(progress))
     assert (progress[-1].fraction, progress[-1].step, progress[-1].steps) == (1.0, STEPS, STEPS)
     assert {"Load checkpoint", "KSampler", "Decode"} <= {one.node_title for one in progress}
+    nodes: dict[str, NodeProgress] = {}
+    for event in events:
+        nodes |= event.nodes if isinstance(event, RunNodesProgressed) else {}
+    assert {each.state for each in nodes.values()} == {"done"}
     previews = [event for event in events if isinstance(event, RunPreviewed)]
+    assert {preview.node_id for preview in previews} <= set(nodes)
     assert [preview.step for preview in previews] == [1, 2, 3, 4, 5]
     assert all(preview.data.startswith(b"\xff\xd8") for preview in previews)
     assert isinstance(events[-1], RunSucceeded)
