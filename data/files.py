@@ -18,12 +18,13 @@ from typing import BinaryIO
 from app.errors import BadOutputError, StorageError
 from app.ports import StoredFile
 from app.said import Said
-from data.media import MAX_BYTES, THUMBNAIL_SIDE, is_ours, kind_of, look_at
+from data.media import MAX_BYTES, THUMBNAIL_SIDE, Seen, is_ours, kind_of, look_at
 
 __all__ = ["THUMBNAIL_SIDE", "PictureFiles", "move_into_place", "storage_error"]
 
 _WORKERS = 2  # decoding saturates a core; more would starve the event loop's machine
 _TEMP = ".part"
+_HELD_BYTES = 4 * 2**20  # of a file on its way, in memory between two writes
 
 
 class PictureFiles:
@@ -39,22 +40,32 @@ class PictureFiles:
         target = self.path(name)
         part = _Part(target.with_name(f".{target.name}{_TEMP}"))
         try:
-            digest = hashlib.sha256()
+            digest, held = hashlib.sha256(), bytearray()
             left = MAX_BYTES[kind_of(name)]
             with _as_storage_error(target):
-                await asyncio.to_thread(part.open)
                 async for chunk in chunks:
                     left -= len(chunk)
                     if left < 0:
                         raise BadOutputError(Said("The file {name} is too large.", name=name.name))
                     digest.update(chunk)
-                    await asyncio.to_thread(part.write, chunk)
-                await asyncio.to_thread(part.sync_and_close)
-                stored = await self._look(part.path, name, sha256=digest.hexdigest())
-                await asyncio.to_thread(move_into_place, part.path, target)
-            return stored
+                    held += chunk
+                    if len(held) >= _HELD_BYTES:
+                        await asyncio.to_thread(part.write, bytes(held))
+                        held.clear()
+                # All that is left in one go: each hop to a thread costs as much as a small write.
+                async with self._decoding:
+                    return await asyncio.to_thread(
+                        self._finish, part, bytes(held), name, digest.hexdigest()
+                    )
         finally:
             part.remove()  # also when cancelled: half a file must never stay
+
+    def _finish(self, part: "_Part", rest: bytes, name: PurePosixPath, sha256: str) -> StoredFile:
+        part.write(rest)
+        part.sync_and_close()
+        seen = look_at(part.path, name=name, thumbnail=self.thumbnail(sha256))
+        move_into_place(part.path, self.path(name))
+        return _stored(name, seen, sha256=sha256)
 
     async def strays(self) -> list[PurePosixPath]:
         """Every finished file of a kind that belongs into the gallery, oldest first."""
@@ -107,17 +118,21 @@ class PictureFiles:
         async with self._decoding:
             thumbnail = self.thumbnail(sha256)
             seen = await asyncio.to_thread(look_at, path, name=name, thumbnail=thumbnail)
-        return StoredFile(
-            file=name,
-            mime=seen.mime,
-            sha256=sha256,
-            size_bytes=seen.size_bytes,
-            width=seen.width,
-            height=seen.height,
-            kind=seen.kind,
-            duration_s=seen.duration_s,
-            metadata=seen.metadata,
-        )
+        return _stored(name, seen, sha256=sha256)
+
+
+def _stored(name: PurePosixPath, seen: Seen, *, sha256: str) -> StoredFile:
+    return StoredFile(
+        file=name,
+        mime=seen.mime,
+        sha256=sha256,
+        size_bytes=seen.size_bytes,
+        width=seen.width,
+        height=seen.height,
+        kind=seen.kind,
+        duration_s=seen.duration_s,
+        metadata=seen.metadata,
+    )
 
 
 @contextmanager
@@ -160,18 +175,15 @@ class _Part:
         self._stream: BinaryIO | None = None
         self._unwanted = False
 
-    def open(self) -> None:
-        """Begin, unless it was removed meanwhile."""
+    def write(self, chunk: bytes) -> None:
+        """Append, unless it was removed meanwhile."""
         with self._lock:
-            if not self._unwanted:
+            if self._unwanted:
+                return
+            if self._stream is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._stream = self.path.open("wb")
-
-    def write(self, chunk: bytes) -> None:
-        """Append."""
-        with self._lock:
-            if self._stream is not None:
-                self._stream.write(chunk)
+            self._stream.write(chunk)
 
     def sync_and_close(self) -> None:
         """See to it that the bytes are on the disk."""

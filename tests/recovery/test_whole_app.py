@@ -1,7 +1,9 @@
 """The real process, `python main.py`: killed, stopped, and refused."""
 
+import ast
 import asyncio
 import json
+import re
 import signal
 import socket
 import time
@@ -9,9 +11,12 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
 
 from tests.recovery.audit import audit
 from tests.recovery.processes import START_S, Engine
@@ -107,6 +112,31 @@ async def test_two_hundred_who_listen_at_once_all_hear_the_end(new_app: NewApp) 
     assert app.errors() == []
 
 
+async def test_two_hundred_browsers_at_once_all_see_the_picture_come(new_app: NewApp) -> None:
+    app = new_app(demo_step_delay_s=0).start()
+    there = asyncio.Barrier(_CROWD + 1)
+
+    async def browse() -> None:
+        # A client each: every browser has its own cookies.
+        async with httpx.AsyncClient(timeout=4 * START_S, trust_env=False) as http:
+            page = (await http.get(app.url)).raise_for_status().text
+        async with connect(_socket_address(page, app.url), max_size=None) as browser:
+            await browser.send("40")
+            while "snapshot" not in await _next_message(browser):
+                pass
+            await there.wait()
+            while "status:done" not in re.sub(r'[\\" ]', "", await _next_message(browser)):
+                pass
+
+    async with asyncio.timeout(6 * START_S), asyncio.TaskGroup() as crowd:
+        for _ in range(_CROWD):
+            crowd.create_task(browse())
+        await there.wait()
+        await asyncio.to_thread(_generate, app, steps=1)
+    assert app.stop(signal.SIGTERM) == 0
+    assert app.errors() == []
+
+
 def test_a_second_app_on_the_same_home_is_refused(new_app: NewApp) -> None:
     new_app().start()
     code, said = _refused(new_app())
@@ -146,3 +176,20 @@ def _wait_for(app: AppProcess, event: str, *, topics: str) -> None:
         trust_env=False,
     ) as stream:
         assert any(line == f"event: {event}" for line in stream.iter_lines())
+
+
+def _socket_address(page: str, url: str) -> str:
+    """Where the browser that got this page connects to, as the script of the page would."""
+    found = re.search(r"query: (\{.*?\})", page, flags=re.DOTALL)
+    assert found is not None, page[:2000]
+    query = ast.literal_eval(found[1])
+    query |= {"EIO": 4, "transport": "websocket", "document_id": "d", "tab_id": str(uuid4())}
+    query |= {"old_tab_id": "", "implicit_handshake": "true"}
+    return f"{url.replace('http', 'ws')}/_nicegui_ws/socket.io/?{urlencode(query)}"
+
+
+async def _next_message(browser: ClientConnection) -> str:
+    """What the server says next; its pings are answered."""
+    while (message := str(await browser.recv())) == "2":
+        await browser.send("3")
+    return message
