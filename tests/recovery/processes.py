@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ class Engine:
         *,
         step_delay_s: float = 0.01,
         protocol: Protocol = Protocol.CURRENT,
+        options: Sequence[str] = (),
     ) -> None:
+        """`options` are further arguments of `python -m backends.demo`."""
         self.home = home
+        self._options = options
         self._protocol = protocol
         self.url = ""
         self._step_delay_s = step_delay_s
@@ -46,6 +50,7 @@ class Engine:
         command = [sys.executable, "-m", "backends.demo", "--announce", "--faults"]
         command += ["--port", port, "--home", str(self.home), "--parent", str(os.getpid())]
         command += ["--step-delay", str(self._step_delay_s), "--protocol", self._protocol]
+        command += self._options
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         self.url = read_until(self._process, "READY ").split()[-1]
         return self
