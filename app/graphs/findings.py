@@ -24,4 +24,6 @@ class Finding:
     fix: str = ""  # likewise
     node_id: str | None = None  # the path of the node; None: the workflow as a whole
     input: str | None = None
-    choices: tuple[str, ...] = ()  # near matches, best first: putting one there would mend it
+    choices: tuple[str | int | float, ...] = ()
+    """Near matches, best first: putting one there would mend it. Integers that browsers cannot
+    hold are text, as everywhere."""

@@ -57,6 +57,16 @@ def patch(request: GenerationRequest) -> Graph:
     return graph
 
 
+def seeds_of(graph: Mapping[str, Any]) -> dict[str, int]:
+    """Every seed as an option of the request, `node.input`: so each stays as it was drawn."""
+    return {
+        f"{node_id}.{name}": inputs[name]
+        for node_id, _, inputs in nodes_of(graph)
+        for name in _SEEDS
+        if isinstance(inputs.get(name), int) and not isinstance(inputs[name], bool)
+    }
+
+
 def save_nodes(graph: Graph) -> list[str]:
     """The nodes that write files under a prefix, in the order of the graph."""
     return [
@@ -66,6 +76,11 @@ def save_nodes(graph: Graph) -> list[str]:
     ]
 
 
+def is_of_ours(name: str) -> bool:
+    """Whether this is how pictures of app.inputs are named: by their hash."""
+    return _OF_OURS.fullmatch(name) is not None
+
+
 def pictures_of_ours(graph: Graph, *, named: Collection[str | None]) -> list[tuple[str, str]]:
     """The (node, file) that load a picture of app.inputs: one named, or one by its hash."""
     return [
@@ -73,7 +88,7 @@ def pictures_of_ours(graph: Graph, *, named: Collection[str | None]) -> list[tup
         for node_id, class_type, inputs in nodes_of(graph)
         if class_type in LOADS_PICTURES
         and isinstance(inputs.get("image"), str)
-        and (inputs["image"] in named or _OF_OURS.fullmatch(inputs["image"]))
+        and (inputs["image"] in named or is_of_ours(inputs["image"]))
     ]
 
 

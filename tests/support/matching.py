@@ -44,6 +44,10 @@ class FakeWorkflows:
             return None
         return FakeKind("bfl" if preset_id == "flux" else "comfyui")
 
+    def called(self, preset_id: str, /) -> str:
+        """By its id."""
+        return preset_id
+
     def fit(self, request: GenerationRequest, catalog: Catalog, /) -> FakeFit:
         """Missing is a named checkpoint that is not in the catalog."""
         named = request.checkpoint
