@@ -13,7 +13,7 @@ import webbrowser
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -29,7 +29,7 @@ from app.api.measure import Measured
 from app.config import ConfigError, Settings, load_settings
 from app.diagnostics import open_diagnostics
 from app.engine import open_engine
-from app.errors import OrchestratorError, StorageError
+from app.errors import StorageError
 from app.events import EventBus
 from app.fleet import Fleet
 from app.gallery import GalleryService
@@ -42,19 +42,23 @@ from app.home import (
     secret_of,
     warn_unless_writable,
 )
+from app.housekeeping import keep_house
 from app.inputs import InputService
 from app.jobs import JobService
 from app.ledger import Ledger
+from app.library import open_library
 from app.logs import LogBook, Secrets, configure_logging
 from app.machines import MachineService
 from app.metrics import Metrics
 from app.models import DEMO, BackendInfo, Catalog
 from app.paid import Budget
 from app.ports import Clock, FileStore, JobStore
+from app.presets import Presets
 from app.runs import Backend
 from app.services import Services
 from app.submitting import Submitting
 from app.throttle import Throttle
+from app.trial import Trials
 from backends.comfyui.backend import ComfyBackend
 from backends.comfyui.client import OnCall
 from backends.comfyui.proxy import open_proxy
@@ -62,6 +66,7 @@ from backends.demo.server import DemoSettings, serve_demo
 from backends.flux.backend import FluxBackend, is_flux_wanted
 from backends.flux.bodies import shown_body
 from backends.webhooks import open_webhooks
+from data.cards import PngCards
 from data.charges import SqlChargeStore
 from data.clock import SystemClock
 from data.database import Database, open_database
@@ -72,6 +77,7 @@ from data.images import SqlImageStore
 from data.incidents import SqlIncidentStore
 from data.inputs import InputFiles
 from data.jobs import SqlJobStore
+from data.library import SqlWorkflowStore
 from data.paces import SqlPaceStore
 from data.presets import load_presets
 from data.quarantines import SqlQuarantineStore
@@ -82,11 +88,14 @@ log = logging.getLogger("orchestrator")
 
 _MAX_BODY_BYTES = 10 * 2**20
 _BACKLOG = 512
-_DAY_S = 86_400
 _LOGIN_TRIES = 10  # a minute
+_bundled = functools.cache(load_presets)
 
 
-_presets = functools.cache(load_presets)
+@functools.cache
+def _presets(home: Path) -> Presets:
+    """The presets of a home: the bundled ones, and the workflows that are kept there."""
+    return Presets(_bundled().all())
 
 
 MakeBackend = Callable[[BackendInfo, Catalog | None, Settings, Clock, OnCall], Backend]
@@ -107,7 +116,7 @@ def _comfy_backend(
         info,
         timeouts=settings.timeouts,
         clock=clock,
-        presets=_presets(),
+        presets=_presets(settings.home),
         inputs=InputFiles(settings.inputs_dir).path,
         catalog=catalog,
         client_id=_client_id(settings, info),
@@ -151,7 +160,7 @@ async def open_services(
         store = parts.job_store(database, parts.clock)
         images = SqlImageStore(database, clock=parts.clock)
         files = parts.file_store(settings)
-        presets = _presets()
+        presets = _presets(settings.home)
         inputs = InputService(store=InputFiles(settings.inputs_dir), images=images, files=files)
         bus = EventBus()
         metrics = Metrics(bus=bus, backend=lambda backend_id: fleet.info(backend_id))
@@ -193,6 +202,19 @@ async def open_services(
             clock=parts.clock,
         )
         await fleet.open()
+        proxy = await stack.enter_async_context(open_proxy(settings.timeouts))
+        library = await open_library(
+            store=SqlWorkflowStore(database, clock=parts.clock),
+            presets=presets,
+            needed=[job.request.preset for job in ledger.unfinished.all()],
+            fleet=fleet,
+            proxy=proxy,
+            images=images,
+            files=files,
+            cards=PngCards(),
+            bus=bus,
+            clock=parts.clock,
+        )
         engine = await open_engine(
             settings,
             ledger=ledger,
@@ -205,6 +227,7 @@ async def open_services(
             bus=bus,
             clock=parts.clock,
         )
+        engine.health.name_workflows(presets.called)
         fleet.consult(circuit=engine.health.circuit, running=engine.slots.running)
         machines = MachineService(
             fleet=fleet,
@@ -271,15 +294,22 @@ async def open_services(
             settings=settings,
             bus=bus,
             submitting=submitting,
+            trials=Trials(submitting=submitting, jobs=jobs),
             jobs=jobs,
             groups=GroupService(store=store, images=images, jobs=jobs, bus=bus),
             webhooks=webhooks,
             gallery=gallery,
             presets=presets,
+            known_nodes=library.known_nodes,
+            workflows=library.workflows,
+            workflow_checks=library.checks,
+            workflow_files=library.files,
+            templates=library.templates,
+            drafts=library.drafts,
             inputs=inputs,
             fleet=fleet,
             machines=machines,
-            proxy=await stack.enter_async_context(open_proxy(settings.timeouts)),
+            proxy=proxy,
             access=access,
             event_log=store,
             budget=budget,
@@ -294,7 +324,9 @@ async def open_services(
             "dispatcher": dispatcher.serve(),
             "webhooks": webhooks.serve(),
             "diagnostics": diagnostics.serve(),
-            "housekeeping": _keep_house(services, parts.clock),
+            "workflows": library.workflows.serve(),
+            "drafts": library.drafts.serve(),
+            "housekeeping": keep_house(services, parts.clock),
         }
         yield Opened(services=services, background=background)
 
@@ -304,26 +336,6 @@ async def _start_demo(settings: Settings, stack: AsyncExitStack) -> BackendInfo:
     async with asyncio.timeout(settings.timeouts.startup_s):
         url = await stack.enter_async_context(serve_demo(demo))
     return BackendInfo(id=DEMO, name="Demo engine", kind="embedded", url=url)
-
-
-async def _keep_house(services: Services, clock: Clock) -> None:
-    """At start take in files without a row; once a day drop what is past its time."""
-    keep = timedelta(days=services.settings.events_keep_days)
-    await _leave_undone_on_error(services.gallery.sweep())
-    while True:
-        before = clock.now() - keep
-        await _leave_undone_on_error(services.event_log.forget_events(before=before))
-        await _leave_undone_on_error(services.event_log.forget_removed(before=before))
-        await _leave_undone_on_error(services.webhooks.forget(before=before))
-        await _leave_undone_on_error(services.diagnostics.incidents.forget(before=before))
-        await asyncio.sleep(_DAY_S)
-
-
-async def _leave_undone_on_error(work: Coroutine[Any, Any, int]) -> None:
-    try:
-        await work
-    except OrchestratorError as exc:
-        log.warning("Housekeeping was left undone: %s", exc)
 
 
 class _Server(uvicorn.Server):
@@ -451,6 +463,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end, on the quicker event loop where there is one (not on Windows)."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
 def main() -> int:
     """Exit code 0 when stopped by a signal, 1 when it could not start or crashed."""
     arguments = _arguments()
@@ -461,7 +483,7 @@ def main() -> int:
         return 1
     try:
         book = configure_logging(settings)
-        asyncio.run(serve(settings, open_browser=not arguments.no_browser, log_book=book))
+        _run(serve(settings, open_browser=not arguments.no_browser, log_book=book))
     except KeyboardInterrupt:
         return 0
     except (StartError, StorageError, OSError) as exc:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.errors import NotFoundError
 from app.events import Event, EventBus, JobChanged, JobProgressed
+from app.graphs.running import split_id
 from app.jobs import JobService
 from app.models import Image, Job, JobGroup, JobState, Progress, SeedStrategy
 from app.ports import ImageStore, JobStore
@@ -104,7 +105,7 @@ def summary_of(group: JobGroup, jobs: Sequence[Job]) -> GroupView:
 
     return GroupView(
         job_group_id=group.id,
-        workflow_id=group.preset,
+        workflow_id=split_id(group.preset)[0],
         status=status,
         seed_strategy=group.seed_strategy,
         base_seed=group.base_seed,

@@ -5,7 +5,7 @@ half open (one job may try whether it works again).
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -94,6 +94,7 @@ class Health:
         self._quarantines: dict[UUID, Quarantine] = {}
         self._in_force: dict[tuple[str, str, str], Quarantine] = {}
         self._being_written: set[tuple[str, str, str]] = set()
+        self._called: Callable[[str], str] = str
         self.revision = 0
         """Grows whenever a verdict on a backend may have changed."""
 
@@ -101,6 +102,10 @@ class Health:
         """Read what a former process left."""
         for each in reversed(await self._store.all()):
             self._keep(each)
+
+    def name_workflows(self, called: Callable[[str], str]) -> None:
+        """Ask this from now on what people call a workflow."""
+        self._called = called
 
     def circuit(self, backend_id: str) -> CircuitView:
         """How the circuit of a backend is now."""
@@ -187,7 +192,7 @@ class Health:
             return
         reason = Said(
             "{workflow} failed {n} times in a row on {backend}: {message}",
-            workflow=workflow,
+            workflow=self._called(workflow),
             n=len(failures),
             backend=backend_id,
             message=evidence.message,

@@ -32,7 +32,7 @@ from app.models import (
 from app.presets import Presets
 from app.ranking import ranks_after
 from app.said import Said
-from app.submission import Params, Submission
+from app.submission import MAX_PROMPT, MAX_SEED, Params, Submission
 
 INLINE = "workflow"
 """The preset of a job that brings its own graph."""
@@ -88,7 +88,7 @@ def aim_of(
             )
         return Aim(target=AUTO, preset=own)
     if backend not in (DEMO, AUTO) and backend not in known:
-        names = [DEMO, AUTO, *(each.id for each in presets.all()), *known]
+        names = [DEMO, AUTO, *(each.id for each in presets.bundled()), *known]
         raise UnknownBackendError(
             field,
             Said("There is no backend or preset '{id}'.", id=backend),
@@ -115,7 +115,9 @@ def preset_of(workflow_id: str, *, presets: Presets) -> Preset:
         raise InvalidRequestError(
             "workflowId",
             Said("There is no workflow '{id}'.", id=workflow_id),
-            fix=Said("Choose one of: {names}.", names=", ".join(each.id for each in presets.all())),
+            fix=Said(
+                "Choose one of: {names}.", names=", ".join(each.id for each in presets.bundled())
+            ),
         )
     return preset
 
@@ -127,6 +129,8 @@ def request_of(submission: Submission, *, aim: Aim) -> GenerationRequest:
         InvalidRequestError: a value that the preset does not take, or lacks, or of a wrong kind.
     """
     preset, params = aim.preset, submission.params
+    if preset.version is not None:
+        return _saved_request(submission, aim=aim)
     if "prompt" in preset.fields:
         require_prompt(submission.prompt)
     _require_fitting(params, preset)
@@ -149,6 +153,48 @@ def request_of(submission: Submission, *, aim: Aim) -> GenerationRequest:
     )
 
 
+def _saved_request(submission: Submission, *, aim: Aim) -> GenerationRequest:
+    """A request for a saved workflow: every value is one of its own parameters."""
+    preset, params = aim.preset, submission.params
+    if not preset.variants:
+        raise InvalidRequestError(
+            "workflowId",
+            Said("The workflow has no node that saves what it makes."),
+            fix=Said("Add a node such as Save Image to it, and save it again."),
+        )
+    given = {name: getattr(params, name) for name in (*_VALUES, *_MATTER, "seed")}
+    texts = {"prompt": submission.prompt, "negative_prompt": submission.negative_prompt}
+    # What is left out has the value of the graph; an empty text may be what is meant.
+    given |= {name: text for name, text in texts.items() if name in submission.model_fields_set}
+    values = {name: preset.defaults[name] for name in preset.fields if name in preset.defaults}
+    for name, value in given.items():
+        option = preset.option(name)
+        if value in (None, ()) or (value == "" and option is None):
+            continue
+        if option is None and name in ("prompt", "seed"):
+            continue  # the form has them for every job: they name it, and tell jobs apart
+        if option is None:
+            raise _takes_no(name, preset)
+        values[name] = checked(option, value)
+    values.setdefault("prompt", submission.prompt)
+    values.pop("seed", None)  # given to each job of its own
+    return GenerationRequest(
+        target=aim.target,
+        preset=preset.id,
+        options=options_of(params.options, preset=preset),
+        **values,
+    )
+
+
+def _takes_no(name: str, preset: Preset) -> InvalidRequestError:
+    has = ", ".join(each.name for each in preset.options)
+    return InvalidRequestError(
+        f"params.{to_camel(name)}",
+        Said("The workflow '{id}' takes no {name}.", id=preset.name, name=name),
+        fix=Said("It has: {names}.", names=has) if has else "",
+    )
+
+
 def require_prompt(prompt: str) -> None:
     """Refuse to draw nothing.
 
@@ -167,17 +213,18 @@ def options_of(given: Mapping[str, OptionValue], *, preset: Preset) -> dict[str,
     Raises:
         InvalidRequestError: an option that the preset does not have, or a value out of its range.
     """
-    values = {option.name: option.default for option in preset.options}
+    own = [option for option in preset.options if option.field is None]
+    values = {option.name: option.default for option in own}
     for name, value in given.items():
-        option = preset.option(name) or preset.option(to_snake(name))
+        option = next((each for each in own if each.name in (name, to_snake(name))), None)
         if option is None:
-            has = ", ".join(each.name for each in preset.options)
+            has = ", ".join(each.name for each in own)
             raise InvalidRequestError(
                 f"params.options.{name}",
                 Said("The workflow '{id}' has no option '{name}'.", id=preset.id, name=name),
                 fix=Said("It has: {names}.", names=has) if has else "",
             )
-        values[option.name] = _checked(option, value)
+        values[option.name] = checked(option, value)
     return values
 
 
@@ -201,11 +248,19 @@ def submission_of(
             body[plain] = value
         elif plain == "options" and isinstance(value, dict):
             options.update(cast("dict[str, Any]", value))
+        elif _is_own(plain, preset):
+            options[plain] = value
         elif plain in Params.model_fields and (preset is not None or plain == "seed"):
             params[plain] = value
         else:
             options[name] = value
     return {**body, "params": {**params, "options": options}}
+
+
+def _is_own(name: str, preset: Preset | None) -> bool:
+    """Whether a saved workflow has a parameter of that name for which requests have no field."""
+    option = preset.option(name) if preset is not None and preset.version is not None else None
+    return option is not None and option.field is None
 
 
 def terms_of(
@@ -304,26 +359,50 @@ def _require_fitting(params: Params, preset: Preset) -> None:
 
 _KINDS: Mapping[str, Said] = {
     "int": Said("It must be a whole number."),
+    "seed": Said("It must be a whole number."),
     "float": Said("It must be a number."),
     "bool": Said("It must be true or false."),
 }
+_TEXT = Said("It must be text.")
+_TEXTS = frozenset({"text", "multiline", "image", "video", "choice"})
 
 
-def _checked(option: Option, value: OptionValue) -> OptionValue:
-    field = f"params.options.{to_camel(option.name)}"
-    if option.type == "choice":
-        if value not in option.choices:
-            names = ", ".join(option.choices)
-            raise InvalidRequestError(field, Said("It must be one of: {names}.", names=names))
-        return value
+def checked(option: Option, value: OptionValue) -> OptionValue:
+    """The value as the option keeps it.
+
+    Raises:
+        InvalidRequestError: it is of another kind, or out of the option's range.
+    """
+    beside = "params" if option.field else "params.options"
+    field = f"{beside}.{to_camel(option.name)}"
+    if option.field in ("prompt", "negative_prompt"):
+        field = to_camel(option.field)
+    if option.type in _TEXTS:
+        return _checked_text(option, value, field=field)
     if option.type == "bool" and isinstance(value, bool):
         return value
     if option.type == "bool" or isinstance(value, bool | str):
         raise InvalidRequestError(field, _KINDS[option.type])
-    if option.type == "int" and not float(value).is_integer():
+    is_whole = option.type in ("int", "seed")
+    if is_whole and not (isinstance(value, int) or value.is_integer()):
         raise InvalidRequestError(field, _KINDS["int"])
     low = -inf if option.min is None else option.min
     high = inf if option.max is None else option.max
+    if option.type == "seed":
+        low, high = max(low, 0), min(high, MAX_SEED)
     if not low <= value <= high:  # also what is no number at all
         raise InvalidRequestError(field, Said("It must be {low} to {high}.", low=low, high=high))
-    return int(value) if option.type == "int" else float(value)
+    return int(value) if is_whole else float(value)
+
+
+def _checked_text(option: Option, value: OptionValue, *, field: str) -> OptionValue:
+    if option.type == "choice" and option.choices and str(value) not in option.choices:
+        names = ", ".join(option.choices)
+        raise InvalidRequestError(field, Said("It must be one of: {names}.", names=names))
+    if option.type == "choice" and not isinstance(option.default, str):
+        return value  # some nodes choose among numbers
+    if not isinstance(value, str):
+        raise InvalidRequestError(field, _TEXT)
+    if len(value) > MAX_PROMPT:
+        raise InvalidRequestError(field, Said("It has more than {n} characters.", n=MAX_PROMPT))
+    return value

@@ -164,6 +164,7 @@ class JobService:
         """
         found = await self.get(job_id)
         _require_retryable(found)
+        await self._submitting.recall(found.request.preset)
         price = await self._budget.agree_again(found, confirmed=confirmed)
         now = self._clock.now()
         rank = ""

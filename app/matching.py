@@ -60,6 +60,10 @@ class Workflows(Protocol):
         """One of the presets."""
         ...
 
+    def called(self, preset_id: str, /) -> str:
+        """What people call a preset."""
+        ...
+
     def fit(self, request: GenerationRequest, catalog: Catalog, /) -> Fitting:
         """What a backend with that catalog lacks for it."""
         ...
@@ -176,7 +180,7 @@ class Matching:
         reason = Said(
             "{backend} cannot run the workflow {workflow}.",
             backend=info.name,
-            workflow=request.preset,
+            workflow=self._workflows.called(request.preset),
         )
         return Verdict(why=why, reason=reason, lacks=request.preset)
 
@@ -203,7 +207,7 @@ class Matching:
         if barred is not None:
             reason = Said(
                 "{subject} is in quarantine on {backend}: {reason} Diagnostics can lift it.",
-                subject=barred.subject,
+                subject=self._workflows.called(barred.subject),
                 backend=info.name,
                 reason=barred.reason,
             )

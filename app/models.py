@@ -372,7 +372,7 @@ class Catalog:
     samplers: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
     specs: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """By node class, what `/object_info` says of it, as compact JSON with sorted keys."""
+    """By node class, what `/object_info` says of it, as compact JSON in its own order."""
     read_at: datetime | None = None
 
     @property

@@ -1,11 +1,12 @@
 """The presets: which of them a backend can run, and the graph of a request for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.errors import InvalidRequestError, MissingCapabilityError
-from app.graphs import inline
+from app.graphs import inline, running
 from app.graphs.choosing import files
 from app.graphs.filling import fill, put_loras, put_vae
 from app.graphs.nodes import Graph
@@ -57,27 +58,102 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+Load = Callable[[str, int], Awaitable[Preset | None]]
+"""Makes the preset of a version of a saved workflow, or says that there is none."""
+
+
+class SavedNeeds(NamedTuple):
+    """What of a request decides whether a backend can run a saved workflow."""
+
+    preset: str
+    files: tuple[tuple[str, Any], ...]
+
+
 class Presets:
-    """All presets, by id."""
+    """All presets, by id: those that come with the app, and the saved workflows."""
 
     def __init__(self, presets: Iterable[Preset]) -> None:
         self._presets = {preset.id: preset for preset in presets}
+        self._saved: dict[str, Preset] = {}  # by workflow and version
+        self._files: dict[str, Sequence[str]] = {}  # what of them names model files
+        self._heads: dict[str, str] = {}  # the newest version of each workflow that lives
+        self._load: Load | None = None
         # Asked for thousands of waiting jobs and every backend in each turn of the dispatcher.
         self._resolve = lru_cache(maxsize=_CACHED)(self._resolve_now)
         self._fit_given = lru_cache(maxsize=_CACHED_GIVEN)(_fit_given)
+        self._fit_saved = lru_cache(maxsize=_CACHED)(self._fit_saved_now)
 
     def all(self) -> list[Preset]:
-        """Every preset, in the order of the form."""
-        return list(self._presets.values())
+        """Every preset, in the order of the form: saved workflows that run come last, by name."""
+        saved = [self._saved[each] for each in self._heads.values()]
+        able = [each for each in saved if each.variants]
+        return [*self._presets.values(), *sorted(able, key=lambda each: each.name.casefold())]
 
     def get(self, preset_id: str) -> Preset | None:
-        """One of them."""
-        return self._presets.get(preset_id)
+        """One of them; a saved workflow by its id is its newest version."""
+        found = self._presets.get(preset_id) or self._saved.get(preset_id)
+        return found or self._saved.get(self._heads.get(preset_id, ""))
+
+    def bundled(self) -> list[Preset]:
+        """Those that come with the app: the ones whose ids people know."""
+        return list(self._presets.values())
+
+    def called(self, preset_id: str) -> str:
+        """What people call it: a saved workflow has a name of theirs, the others their id."""
+        found = self.get(preset_id)
+        return found.name if found is not None and found.version is not None else preset_id
+
+    async def fetch(self, preset_id: str) -> Preset | None:
+        """One of them, also a version that nobody asked for since the start."""
+        found = self.get(preset_id)
+        workflow_id, number = running.split_id(preset_id)
+        if found is not None or number is None or self._load is None:
+            return found
+        found = await self._load(workflow_id, number)
+        if found is not None:
+            self.put_saved(found, is_head=False)
+        return found
+
+    def consult(self, load: Load) -> None:
+        """Ask this from now on for versions that are not at hand."""
+        self._load = load
+
+    def put_saved(self, preset: Preset, *, is_head: bool) -> None:
+        """Offer a version of a saved workflow; a head is what its workflow's id stands for."""
+        self._saved[preset.id] = preset
+        self._files[preset.id] = running.names_files(preset)
+        if is_head:
+            self._heads[running.split_id(preset.id)[0]] = preset.id
+        self._forget_fits()
+
+    def rename_saved(self, workflow_id: str, *, name: str, description: str) -> None:
+        """Call every version of a saved workflow so."""
+        for preset_id, preset in self._saved.items():
+            if running.split_id(preset_id)[0] == workflow_id:
+                self._saved[preset_id] = replace(preset, name=name, description=description)
+
+    def withdraw_saved(self, workflow_id: str) -> None:
+        """Offer a saved workflow no more; jobs that name one of its versions still run."""
+        self._heads.pop(workflow_id, None)
+
+    def forget_saved(self) -> None:
+        """Know of no saved workflow."""
+        self._saved.clear()
+        self._heads.clear()
+        self._forget_fits()
+
+    def _forget_fits(self) -> None:
+        self._resolve.cache_clear()  # it may have found that there is no such preset
+        self._fit_saved.cache_clear()
 
     def fit(self, request: GenerationRequest, catalog: Catalog) -> Fit:
         """What a backend with that catalog lacks for the request; quick when asked again."""
         if request.graph is not None:
             return self._fit_given(inline.Given(request.graph), catalog)
+        saved = self._saved.get(request.preset)
+        if saved is not None and saved.variants:
+            values = running.values_of(saved, request, only=self._files[saved.id])
+            return self._fit_saved(SavedNeeds(saved.id, tuple(values.items())), catalog)
         return self._resolve(needs_of(request), catalog).fit
 
     def build(self, request: GenerationRequest, *, prefix: str, catalog: Catalog) -> BuiltGraph:
@@ -91,14 +167,23 @@ class Presets:
         if fit.missing:
             raise _missing(fit, catalog)
         if request.graph is not None:
-            graph = inline.patch(request)
+            graph = running.with_own_files(inline.patch(request), catalog)
             return _finish(graph, request, prefix=prefix, fit=fit, saves=inline.save_nodes(graph))
+        saved = self._saved.get(request.preset)
+        if saved is not None and saved.variants:
+            variant, values = saved.variants[0], running.values_of(saved, request)
+            graph = running.with_own_files(fill(variant, values=values, files={}), catalog)
+            return _finish(graph, request, prefix=prefix, fit=fit, saves=variant.saves)
         resolved = self._resolve(needs_of(request), catalog)
         graph = _filled(self._presets[request.preset], resolved, request)
         return _finish(graph, request, prefix=prefix, fit=fit, saves=resolved.variant.saves)
 
+    def _fit_saved_now(self, needs: SavedNeeds, catalog: Catalog) -> Fit:
+        variant = self._saved[needs.preset].variants[0]
+        return _fit_graph(fill(variant, values=dict(needs.files), files={}), catalog)
+
     def _resolve_now(self, needs: Needs, catalog: Catalog) -> Resolved:
-        preset = self._presets.get(needs.preset)
+        preset = self.get(needs.preset)
         if preset is None or not preset.variants:
             unknown = Fit(missing=(Said("the preset {name}", name=needs.preset),))
             return Resolved(variant=Variant(graph={}, bindings={}), fit=unknown)
@@ -111,9 +196,13 @@ def uploaded_name(name: str) -> str:
 
 
 def _fit_given(given: inline.Given, catalog: Catalog) -> Fit:
+    return _fit_graph(given.graph, catalog)
+
+
+def _fit_graph(graph: Mapping[str, Any], catalog: Catalog) -> Fit:
     return Fit(
-        missing=tuple(dict.fromkeys(inline.lacks(given.graph, catalog=catalog))),
-        model_key=inline.model_of(given.graph),
+        missing=tuple(dict.fromkeys(inline.lacks(graph, catalog=catalog))),
+        model_key=inline.model_of(graph),
     )
 
 

@@ -105,7 +105,7 @@ class Params(Wire):
     """The input picture: the `name` that `POST /api/inputs` answered with."""
     mask: Name | None = None
     """White is painted anew: a `name`, too."""
-    options: Options = Field(default={}, max_length=50)
+    options: Options = Field(default={}, max_length=200)
     """What only this preset knows, such as `frames`, `aspectRatio` or `raw`."""
 
     @model_validator(mode="before")

@@ -16,9 +16,10 @@ from app.errors import (
     AlreadySubmittedError,
     InvalidRequestError,
     NotFoundError,
+    UnknownBackendError,
 )
 from app.fleet import Fleet
-from app.graphs import inline
+from app.graphs import inline, running
 from app.graphs.sizes import size_for
 from app.ids import new_id
 from app.inputs import InputService
@@ -114,6 +115,7 @@ class Submitting:
             StorageError: the database cannot be written; no job was made.
         """
         self._throttle.take(asker.client)
+        await self._presets.fetch(submission.workflow_id or submission.backend)
         aim = self._aim(submission)
         request = await self._with_pictures(request_of(submission, aim=aim), submission)
         price = await self._check(request, submission)
@@ -143,6 +145,10 @@ class Submitting:
             template=template,
         )
 
+    async def recall(self, preset_id: str) -> None:
+        """Have the preset of a job of old at hand: it may be a version that nobody uses now."""
+        await self._presets.fetch(preset_id)
+
     def offer(self, submission: Submission) -> Offer | None:
         """What the submission would cost; None if it costs nothing.
 
@@ -161,6 +167,7 @@ class Submitting:
             NotFoundError: there is no such workflow.
             InvalidRequestError: a parameter is unknown or out of range; and what `submit` raises.
         """
+        await self._presets.fetch(manifest.workflow_id)
         with _named_as_in_manifests():
             submission = self._submission(
                 manifest.backend_id, manifest.workflow_id, manifest.parameters, manifest
@@ -204,6 +211,38 @@ class Submitting:
             requests, terms, group, note="Submitted in a group", receipt=_receipt(manifest, asker)
         )
 
+    async def submit_graph(
+        self,
+        graph: Mapping[str, Any],
+        *,
+        backend: str,
+        prompt: str,
+        asker: Asker,
+        metadata: Mapping[str, Any],
+    ) -> UUID:
+        """Make one job that runs this graph just as it is, with its own seeds; its id.
+
+        Raises:
+            UnknownBackendError: there is no such backend.
+            TooManyRequestsError: this client submits faster than allowed.
+            StorageError: the database cannot be written; no job was made.
+        """
+        self._throttle.take(asker.client)
+        if backend not in {AUTO, DEMO, *(info.id for info in self._fleet.infos())}:
+            raise UnknownBackendError("backend", Said("There is no backend '{id}'.", id=backend))
+        seeds = inline.seeds_of(graph)
+        request = GenerationRequest(
+            target=backend,
+            preset=INLINE,
+            prompt=prompt[:MAX_PROMPT],
+            seed=next(iter(seeds.values()), 0),
+            options=seeds,
+            graph=graph,
+        )
+        agreed = JobTerms(metadata=metadata)
+        terms = self._terms(agreed, asker=asker, priority=0, group=None)
+        return (await self._add([request], terms, None, note="Test run", receipt=None))[0]
+
     async def _requests(
         self, manifest: ManifestGroup
     ) -> tuple[list[GenerationRequest], float | None]:
@@ -214,6 +253,7 @@ class Submitting:
                 raise InvalidRequestError(
                     f"backend_ids.{index}", Said("There is no backend '{id}'.", id=backend_id)
                 )
+        await self._presets.fetch(manifest.workflow_id or "")
         parameters = {"seed": manifest.base_seed, **manifest.parameters}
         made: dict[str, GenerationRequest] = {}
         prices: list[float | None] = []
@@ -268,7 +308,7 @@ class Submitting:
                 Said("There is no workflow '{id}'.", id=workflow_id),
                 fix=Said(
                     "Choose one of: {names}.",
-                    names=", ".join(each.id for each in self._presets.all()),
+                    names=", ".join(each.id for each in self._presets.bundled()),
                 ),
             )
         body = submission_of(
@@ -301,12 +341,16 @@ class Submitting:
         self, request: GenerationRequest, submission: Submission
     ) -> GenerationRequest:
         """The request whose pictures are there; without a size of its own it has their shape."""
+        preset, params = self._presets.get(request.preset), submission.params
+        if preset is not None and preset.version is not None:
+            for name, picture in running.pictures_of_ours(preset, request).items():
+                await self._inputs.require(picture, field=name)
+            return request  # its size is what the graph says, unless people say otherwise
         if request.mask is not None:
             await self._inputs.require(request.mask, field="params.mask")
         if request.image is None:
             return request
         picture = await self._inputs.require(request.image, field="params.image")
-        preset, params = self._presets.get(request.preset), submission.params
         if preset is None or preset.kind == "bfl" or params.width or params.height:
             return request  # the cloud has shapes of its own, and they have a price
         size = size_for(preset, width=picture.width, height=picture.height)

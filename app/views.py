@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.diagnosis import diagnosis_of
+from app.graphs.running import split_id
 from app.health import CircuitState, CircuitView
 from app.models import (
     BackendInfo,
@@ -120,6 +121,8 @@ class JobView(Wire):
     backend: str
     backend_id: str | None
     workflow_id: str
+    workflow_version: int | None
+    """Of a saved workflow: which of its versions."""
     source: str
     """Who asked; sources take turns."""
     prompt: str
@@ -187,6 +190,8 @@ class ImageView(Wire):
     seed: int | None
     model: str | None
     workflow_id: str | None
+    workflow_version: int | None
+    """Of a saved workflow: which of its versions."""
     params: ParamsView | None
     url: str
     thumbnail_url: str
@@ -324,13 +329,15 @@ def job_view(
     """The full form of a job; `say` puts sentences into the language of whoever reads it."""
     params = params_view(job)
     assert params is not None
+    workflow_id, workflow_version = split_id(job.request.preset)
     return JobView(
         id=job.id,
         group_id=job.group_id,
         status=job.state,
         backend=job.request.target,
         backend_id=job.backend_id,
-        workflow_id=job.request.preset,
+        workflow_id=workflow_id,
+        workflow_version=workflow_version,
         source=job.source,
         fallback=job.terms.fallback,
         tags=list(job.terms.tags),
@@ -367,6 +374,7 @@ def image_view(
     """The full form of an image."""
     ref = image_ref(image)
     request = image.request
+    workflow_id, workflow_version = split_id(request.preset) if request else (None, None)
     return ImageView(
         id=image.id,
         cursor=image.key,
@@ -387,7 +395,8 @@ def image_view(
         negative_prompt=request.negative_prompt if request else "",
         seed=request.seed if request else None,
         model=request.checkpoint if request else None,
-        workflow_id=request.preset if request else None,
+        workflow_id=workflow_id,
+        workflow_version=workflow_version,
         params=params_view(image),
         url=ref.url,
         thumbnail_url=ref.thumbnail_url,

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Table, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.events import LoggedEvent
@@ -14,6 +23,7 @@ from app.ports import Clock
 from data import rows
 from data.database import Database
 from data.jobs import log_all
+from data.node_specs import keep_specs, kept_specs
 from data.tables import backend, catalog
 
 
@@ -68,20 +78,26 @@ class SqlFleetStore:
     async def catalogs(self) -> dict[str, KeptCatalog]:
         """What is kept, by backend."""
         async with self._database.read() as connection:
-            found = await connection.execute(select(catalog))
-            return {row["backend_id"]: _kept(row) for row in found.mappings()}
+            found = (await connection.execute(select(catalog))).mappings().all()
+            specs = await kept_specs(connection)
+        return {row["backend_id"]: _kept(row, specs) for row in found}
 
     async def keep_catalog(self, backend_id: str, kept: KeptCatalog, *, at: datetime) -> None:
         """Keep it, in the place of what was kept."""
-        row = {
-            "url": kept.url,
-            "catalog": _catalog_json(kept.catalog),
-            "read_at": kept.catalog.read_at or at,
-        }
-        async with self._database.write() as connection:
-            new = {"backend_id": backend_id}
+
+        def write(connection: Connection) -> None:
+            digests = keep_specs(connection, kept.catalog.specs, beside=backend_id)
+            row = {
+                "url": kept.url,
+                "catalog": _catalog_json(kept.catalog, digests),
+                "read_at": kept.catalog.read_at or at,
+            }
             here = catalog.c.backend_id == backend_id
-            await _put(connection, catalog, here, row=row, new=new)
+            if connection.execute(update(catalog).where(here).values(**row)).rowcount == 0:
+                connection.execute(insert(catalog).values(backend_id=backend_id, **row))
+
+        # In the thread: a server's node classes take megabytes.
+        await self._database.transact(write)
 
 
 async def _put(
@@ -112,18 +128,20 @@ def _info(row: RowMapping) -> BackendInfo:
     )
 
 
-def _catalog_json(value: Catalog) -> dict[str, Any]:
+def _catalog_json(value: Catalog, digests: Mapping[str, str]) -> dict[str, Any]:
     return {
         "node_classes": sorted(value.node_classes),
         "models": {folder: list(names) for folder, names in value.models.items()},
         "embeddings": list(value.embeddings),
         "samplers": list(value.samplers),
         "schedulers": list(value.schedulers),
+        "specs": dict(digests),
     }
 
 
-def _kept(row: RowMapping) -> KeptCatalog:
+def _kept(row: RowMapping, specs: Mapping[str, str]) -> KeptCatalog:
     value: Mapping[str, Any] = row["catalog"]
+    digests: Mapping[str, str] = value.get("specs", {})  # there was none before the builder
     return KeptCatalog(
         url=row["url"],
         catalog=Catalog(
@@ -132,6 +150,7 @@ def _kept(row: RowMapping) -> KeptCatalog:
             embeddings=tuple(value["embeddings"]),
             samplers=tuple(value["samplers"]),
             schedulers=tuple(value["schedulers"]),
+            specs={name: specs[each] for name, each in digests.items() if each in specs},
             read_at=row["read_at"],
         ),
     )

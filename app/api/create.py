@@ -18,11 +18,14 @@ from app.api import (
     images,
     inputs,
     jobs,
+    nodes,
     presets,
     problems,
     proxy,
     system,
+    templates,
     webhooks,
+    workflows,
 )
 from app.services import Services
 from app.version import app_version
@@ -57,6 +60,9 @@ def create_api(services: Services) -> FastAPI:
         access,
         presets,
         inputs,
+        nodes,
+        workflows,
+        templates,
     ):
         api.include_router(family.router)
 

@@ -16,7 +16,9 @@ from app.api.problems import responses
 from app.events import (
     BackendChanged,
     ChargeChanged,
+    DraftChanged,
     Event,
+    JobNodesProgressed,
     JobProgressed,
     JobReasonsChanged,
     LoggedEvent,
@@ -110,6 +112,8 @@ def _message(event: Event, wanted: _Topics, seen: int) -> ServerSentEvent | None
             return _live("backend.changed", data, wanted)
         case ChargeChanged(charge_id=charge_id):
             return _live("charge.changed", {"chargeId": str(charge_id)}, wanted)
+        case JobNodesProgressed() | DraftChanged():
+            return None  # only pages that show them follow these
         case _ if event.logged is not None and event.logged.seq > seen:
             return _durable(event.logged) if _is_wanted(event.logged.type, wanted) else None
         case _:

@@ -33,7 +33,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
-_TAKES_FILES = re.compile(r"/api/(inputs$|comfy/|backends/[^/]+/comfy/)")
+_TAKES_FILES = re.compile(r"/api/(inputs$|workflows/import$|comfy/|backends/[^/]+/comfy/)")
 _MAX_FILE_BYTES = 50 * 2**20
 
 

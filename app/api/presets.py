@@ -30,6 +30,7 @@ class OptionView(Wire):
     step: float | None
     choices: list[str]
     help: str
+    section: str
 
 
 class PresetOnBackend(Wire):
@@ -58,6 +59,7 @@ class PresetView(Wire):
     needs_image: bool
     needs_mask: bool
     paid: bool
+    version: int | None = Field(description="Of a saved workflow; its form is its options")
     backends: list[PresetOnBackend]
 
 
@@ -119,11 +121,12 @@ def _view(preset: Preset, here: Services) -> PresetView:
         family=preset.family,
         media=preset.media,
         fields=list(preset.fields),
-        options=[_option(option) for option in preset.options],
+        options=[option_view(option) for option in preset.options],
         defaults=dict(preset.defaults),
         needs_image=preset.needs_image,
         needs_mask=preset.needs_mask,
         paid=preset.paid,
+        version=preset.version,
         backends=[_on_backend(preset, info, here) for info in infos],
     )
 
@@ -148,12 +151,14 @@ def _on_backend(preset: Preset, info: BackendInfo, here: Services) -> PresetOnBa
 def _usual(preset: Preset) -> GenerationRequest:
     """The request of a preset with nothing but its own values."""
     values: Mapping[str, Any] = {
-        name: value for name, value in preset.defaults.items() if name != "negative_prompt"
+        "prompt": "",
+        **{name: each for name, each in preset.defaults.items() if name != "negative_prompt"},
     }
-    return GenerationRequest(target=AUTO, preset=preset.id, prompt="", **values)
+    return GenerationRequest(target=AUTO, preset=preset.id, **values)
 
 
-def _option(option: Option) -> OptionView:
+def option_view(option: Option) -> OptionView:
+    """A setting for the wire."""
     return OptionView(
         name=option.name,
         label=option.label,
@@ -164,4 +169,5 @@ def _option(option: Option) -> OptionView:
         step=option.step,
         choices=list(option.choices),
         help=option.help,
+        section=option.section,
     )

@@ -1,6 +1,7 @@
 """What a ComfyUI server can do: its node classes, its model files and what it offers to choose."""
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,14 @@ def parse_catalog(body: bytes) -> Catalog:
         models={folder: names for folder, names in files.items() if names},
         samplers=_choices(classes, class_type="KSampler", name="sampler_name"),
         schedulers=_choices(classes, class_type="KSampler", name="scheduler"),
+        specs={name: compact_spec(entry) for name, entry in classes.items()},
     )
+
+
+def compact_spec(entry: Any) -> str:
+    """What a server says of a node class, as text; servers that say the same share one."""
+    # Not sorted: on older servers the order of the inputs is that of their dictionary alone.
+    return sys.intern(json.dumps(entry, separators=(",", ":")))
 
 
 def model_folders(body: Any) -> list[str]:

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from app.fleet import KeptCatalog
 from app.models import BackendInfo, Catalog
 from data.database import Database
 from data.fleet import SqlFleetStore
+from data.tables import node_spec
 from tests.support.fakes import FakeClock
 
 TOWER = BackendInfo(
@@ -77,3 +79,32 @@ async def test_a_catalog_comes_back_whole_and_goes_with_its_backend(
     await store.remove("tower")
     assert await store.catalogs() == {}
     assert await store.backends() == []
+
+
+async def test_what_servers_say_of_their_node_classes_is_kept_once_and_forgotten_in_time(
+    store: SqlFleetStore, clock: FakeClock, database: Database
+) -> None:
+    specs = {"KSampler": '{"input":{}}', "LoadImage": '{"output":["IMAGE"]}'}
+    catalog = Catalog(node_classes=frozenset(specs), specs=specs)
+
+    async def keep(backend_id: str, catalog: Catalog) -> None:
+        kept = KeptCatalog(url=TOWER.url, catalog=catalog)
+        await store.keep_catalog(backend_id, kept, at=clock.now())
+
+    async def rows() -> list[str]:
+        async with database.read() as connection:
+            return sorted((await connection.execute(select(node_spec.c.spec))).scalars())
+
+    await keep("tower", catalog)
+    await keep("attic", catalog)
+    both = await store.catalogs()
+    assert both["tower"].catalog.specs == both["attic"].catalog.specs == specs
+    assert both["tower"].catalog.specs["KSampler"] is both["attic"].catalog.specs["KSampler"]
+    assert await rows() == sorted(specs.values())
+
+    newer = {**specs, "LoadImage": '{"output":["IMAGE","MASK"]}'}
+    await keep("tower", replace(catalog, specs=newer))
+    assert await rows() == sorted({*specs.values(), *newer.values()})
+    await keep("attic", replace(catalog, specs=newer))
+    assert await rows() == sorted(newer.values())
+    assert (await store.catalogs())["attic"].catalog.specs == newer
