@@ -31,6 +31,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
 LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
+BUILD_LOCK = "requirements-build.lock"  # Node.js for fetching what the browser gets
 INTERRUPTED = 130
 
 
@@ -229,6 +230,26 @@ def venv_remedy() -> str:
     )
 
 
+def fetch_browser_libraries(environment: Environment, *, run: Runner) -> None:
+    """Make sure of what the browser gets beside our own components (`components/_vendor`).
+
+    Raises:
+        StepError: they could not be had; everything but the builder's canvas works without them.
+    """
+    fetch = [str(environment.python), "-m", "components.browser_libraries"]
+    if run([*fetch, "--is-current"]).code == 0:
+        return
+    say("Fetching the browser libraries (the first time may take a minute) ...")
+    outcome = run(fetch)
+    if outcome.code:
+        cause, _, remedy = outcome.output.partition("What to do: ")
+        raise StepError(
+            "fetching the browser libraries",
+            cause=_tail(cause),
+            remedy=remedy.strip() or "run: python -m components.browser_libraries",
+        )
+
+
 def run_quietly(command: Sequence[str]) -> Outcome:
     """Run a command of the set-up; on a terminal its newest line shows that it is alive."""
     lines: list[str] = []
@@ -284,15 +305,20 @@ def write_locks(environment: Environment, *, run: Runner, upgrade: bool) -> None
     shared = ["--universal", "--python-version", oldest[1] if oldest else "3.11"]
     shared += ["--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
     shared += ["--no-header", "--no-annotate", *(["--upgrade"] if upgrade else [])]
-    own = {"run": [], "dev": ["--group", "dev", "--constraint", LOCKS["run"]]}
-    for kind, name in LOCKS.items():
+    project = "pyproject.toml"
+    sources = {
+        LOCKS["run"]: [project],
+        LOCKS["dev"]: [project, "--group", "dev", "--constraint", LOCKS["run"]],
+        BUILD_LOCK: ["--group", "build"],
+    }
+    for name, source in sources.items():
         say(f"Resolving {name} ...")
         target, draft = ROOT / name, ROOT / f"{name}.new"
         try:
             if target.exists():
                 shutil.copyfile(target, draft)  # uv keeps the versions it finds in its output file
-            command = [environment.tool("uv"), "pip", "compile", "pyproject.toml", *shared]
-            outcome = run([*command, *own[kind], "-o", str(draft)])
+            command = [environment.tool("uv"), "pip", "compile", *source, *shared]
+            outcome = run([*command, "-o", str(draft)])
             if outcome.code:
                 raise StepError(
                     f"resolving {name}",
@@ -309,7 +335,7 @@ def write_locks(environment: Environment, *, run: Runner, upgrade: bool) -> None
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
-    say("Both locks are written; the next run or test installs what changed.")
+    say("The locks are written; the next run or test installs what changed.")
 
 
 # The verbs
@@ -374,6 +400,13 @@ def do(options: argparse.Namespace) -> None:
     if options.verb == "lock":
         write_locks(environment, run=run_quietly, upgrade=options.upgrade)
         return
+    if options.verb in ("run", "test"):
+        try:
+            fetch_browser_libraries(environment, run=run_quietly)
+        except StepError as exc:
+            if options.verb == "test":
+                raise
+            say(f"{exc}\nThe app starts without them: only the canvas of the builder needs them.")
     variables = environment.variables()
     if options.verb == "run":
         variables.update(app_variables(options, cwd=Path.cwd()))

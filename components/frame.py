@@ -85,6 +85,7 @@ class Frame:
         for path, name, symbol in (
             ("/", tr("Dashboard"), "dash"),
             ("/canvas", tr("Canvas"), "image"),
+            ("/builder", tr("Builder"), "nodes"),
             ("/diagnostics", tr("Diagnostics"), "pulse"),
             ("/settings", tr("Settings"), "gear"),
         ):
@@ -102,6 +103,7 @@ class Frame:
             "": "/",
             "jobs": "/",
             "canvas": "/canvas",
+            "builder": "/builder",
             "settings": "/settings",
             "ledger": "/settings",  # where the way to it is
             "diagnostics": "/diagnostics",

@@ -8,6 +8,7 @@ from nicegui import ui
 from app.services import Services
 from components import (
     backend_settings,
+    builder_bar,
     contact_sheet,
     ledger_book,
     live_preview,
@@ -16,18 +17,22 @@ from components import (
     recent_results,
     services_strip,
     theme,
+    workflow_graph,
+    workflow_library,
+    workflow_panel,
 )
 from components import generation_form as form
 from components.diagnostics import SHEETS as DIAGNOSTICS_SHEETS
 from components.frame import Frame, choose_language
 from components.image_grid import SHEETS
 from components.scope import AppPages
-from pages import canvas, dashboard, diagnostics, ledger, settings
+from pages import builder, canvas, dashboard, diagnostics, ledger, settings
 
 SHORTCUTS = (
     ("?", "Show this list"),
     ("G D", "Go to the dashboard"),
     ("G C", "Go to the canvas"),
+    ("G B", "Go to the builder"),
     ("G S", "Go to the settings"),
     ("G I", "Go to the diagnostics"),
     ("Ctrl Z", "Undo, while the message shows"),
@@ -47,6 +52,11 @@ def build_root(services: Services) -> Callable[[], None]:
         services_strip.SHEET,
         backend_settings.SHEET,
         ledger_book.SHEET,
+        *workflow_graph.SHEETS,
+        workflow_library.SHEET,
+        workflow_panel.SHEET,
+        builder_bar.SHEET,
+        builder.SHEET,
         *DIAGNOSTICS_SHEETS,
         *SHEETS,
     )
@@ -61,6 +71,7 @@ def _root(services: Services) -> None:
         "Everywhere": SHORTCUTS,
         "Dashboard": dashboard.SHORTCUTS,
         "Canvas": canvas.SHORTCUTS,
+        "Builder": builder.SHORTCUTS,
     }
     with Frame(services, shortcuts=shortcuts).build():
         AppPages(
@@ -69,6 +80,8 @@ def _root(services: Services) -> None:
                 "/jobs/{job_id}": dashboard.dashboard,
                 "/canvas": canvas.canvas,
                 "/canvas/{image_id}": canvas.canvas,
+                "/builder": builder.library,
+                "/builder/{workflow_id}": builder.workflow,
                 "/diagnostics": diagnostics.diagnostics,
                 "/settings": settings.settings_page,
                 "/ledger": ledger.ledger,

@@ -45,7 +45,7 @@ class AimPickers:
 
         `about` explains what is made.
         """
-        self.make.control.props(f'title="{about}"')
+        self.make.control.props["title"] = about
         offer(self.make, {each.id: each.label for each in makes})
         offer(self.where, {each.id: each.label for each in places})
         is_demo = self.make.value == DEMO

@@ -20,6 +20,7 @@ from app.models import (
 from app.paid import MICRO, Budget, usd
 from app.presets import Presets
 from app.services import Services
+from components.generation_form.values import make_of
 from components.i18n import say, tr, trn
 
 _FALLBACK_SAMPLERS = ("euler",)
@@ -102,12 +103,17 @@ class Choices:
 
     @property
     def _shown(self) -> list[tuple[object, ...]]:
-        return [each.shown for each in self._machines.values()]
+        saved = [
+            (each.id, each.name, each.description)
+            for each in self._presets.all()
+            if each.version is not None
+        ]
+        return [*saved, *(each.shown for each in self._machines.values())]
 
     def makes(self) -> list[Choice]:
         """What can be made: the demo, then every preset, each with where it can run now."""
         demo = [self._demo(tr("Demo"))] if DEMO in self._machines else []
-        return [*demo, *(self._preset(each) for each in self._presets.all())]
+        return [*demo, *(self.standing(each) for each in self._presets.all())]
 
     def preset(self, make: str) -> Preset:
         """The preset behind an entry of `makes`."""
@@ -172,10 +178,11 @@ class Choices:
         state = tr("Demo — no AI model") if online else tr("The demo engine is starting.")
         return Choice(id=DEMO, name=name, online=online, state=state)
 
-    def _preset(self, preset: Preset) -> Choice:
+    def standing(self, preset: Preset) -> Choice:
+        """A preset, and where it can be made now."""
         state = self._cloud() if preset.paid else self._anywhere(_bare(preset))
-        name = tr(preset.name)
-        return Choice(id=preset.id, name=name, online=state.online, state=state.text)
+        name = preset.name if preset.version is not None else tr(preset.name)
+        return Choice(id=make_of(preset), name=name, online=state.online, state=state.text)
 
     def _cloud(self) -> _State:
         cloud = self._machines.get(FLUX)

@@ -48,7 +48,7 @@ class Field:
         """Call the field something else."""
         named = next(each for each in self.frame.descendants() if isinstance(each, ui.label))
         named.text = label
-        self.control.props(f'aria-label="{label}"')
+        self.control.props["aria-label"] = label
 
     def show(self, shown: bool) -> None:
         """Whether the field, with its label, is on the page."""
@@ -97,23 +97,40 @@ def labelled(text: str, *, hint: str = "") -> Iterator[ui.element]:
 
 def note(name: str) -> ui.label:
     """Where the mistake in the field `name` is shown."""
-    return ui.label().classes("o-error").props(f"role=alert data-testid=error-{name}")
+    label = ui.label().classes("o-error").props("role=alert")
+    label.props["data-testid"] = f"error-{name}"
+    return label
+
+
+def named(control: ui.element, *, label: str, testid: str) -> None:
+    """Say what a control is; both may come from strangers, so neither is read as props."""
+    control.props["aria-label"] = label
+    control.props["data-testid"] = testid
 
 
 def text_area(name: str, *, label: str, value: str, testid: str, hint: str, rows: int) -> Field:
     """A text that grows with what is in it."""
     with labelled(label):
         control = ui.textarea(value=value, placeholder=hint).props(QUASAR)
-        control.props(f'autogrow data-testid={testid} dir=auto aria-label="{label}"')
+        control.props("autogrow dir=auto")
+        named(control, label=label, testid=testid)
         control.classes("o-prompt" if rows > 1 else "")
         return Field(control, note(name))
 
 
-def number(name: str, *, label: str, value: float | None, testid: str) -> Field:
+def line(name: str, *, label: str, value: str, testid: str, hint: str = "") -> Field:
+    """A text of one line."""
+    with labelled(label, hint=hint):
+        control = ui.input(value=value).props(QUASAR).props("dir=auto")
+        named(control, label=label, testid=testid)
+        return Field(control, note(name))
+
+
+def number(name: str, *, label: str, value: float | None, testid: str, hint: str = "") -> Field:
     """A number in a field of its own."""
-    with labelled(label):
+    with labelled(label, hint=hint):
         control = ui.number(value=value).props(QUASAR)
-        control.props(f'data-testid={testid} aria-label="{label}"')
+        named(control, label=label, testid=testid)
         return Field(control, note(name))
 
 
@@ -136,10 +153,12 @@ def slider_number(
         with row, ui.element("div").classes("o-end o-inline-number"):
             control = ui.number(value=value, step=step).props("dense borderless no-error-icon")
             testid = name.replace("_", "-")
-            control.props(f'hide-bottom-space data-testid={testid}-input aria-label="{label}"')
+            control.props("hide-bottom-space")
+            named(control, label=label, testid=f"{testid}-input")
         slider = ui.slider(min=low, max=high, step=step, value=_within(value, low, high))
         # By keyboard and by ear the number beside it does the same, and better.
-        slider.props(f'data-testid={testid}-slider aria-label="{label}" tabindex=-1')
+        slider.props("tabindex=-1")
+        named(slider, label=label, testid=f"{testid}-slider")
         slider.on("update:model-value", lambda e: control.set_value(e.args), throttle=0.05)
         control.on_value_change(lambda e: slider.set_value(_within(e.value, low, high)))
         if ends is not None:
@@ -162,7 +181,7 @@ def select(
     """One of several; with `search` a part of its name can be typed."""
     with labelled(label, hint=hint):
         control = ui.select(options, value=value, with_input=search).props(f"{QUASAR} {MENU}")
-        control.props(f'data-testid={testid} aria-label="{label}"')
+        named(control, label=label, testid=testid)
         return Field(control, note(name))
 
 
@@ -177,7 +196,8 @@ def explained_select(name: str, *, label: str, options: Any, value: Any, testid:
 def switch(name: str, *, label: str, value: bool, testid: str, hint: str = "") -> Field:
     """On or off."""
     with ui.element("div").classes("o-field"):
-        control = ui.switch(label, value=value).props(f"data-testid={testid}")
+        control = ui.switch(label, value=value)
+        named(control, label=label, testid=testid)
         if hint:
             ui.label(hint).classes("o-field-hint")
         return Field(control, note(name))

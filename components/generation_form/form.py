@@ -8,8 +8,8 @@ from nicegui import ui
 from pydantic import ValidationError
 
 from app.errors import InvalidRequestError, OrchestratorError
-from app.events import BackendChanged, ChargeChanged, Event
-from app.graphs.preset import Preset
+from app.events import BackendChanged, ChargeChanged, Event, WorkflowChanged
+from app.graphs.preset import Option, Preset
 from app.inputs import InputFile
 from app.intake import require_prompt
 from app.models import Job
@@ -23,7 +23,7 @@ from components.generation_form.choices import Choices
 from components.generation_form.fields import Field
 from components.generation_form.layout import Layout
 from components.generation_form.offers import Offers, starting_from_picture
-from components.generation_form.options import PREFIX
+from components.generation_form.options import PREFIX, offered
 from components.generation_form.payment import agreed, show_dry_run
 from components.generation_form.values import (
     FormValues,
@@ -69,6 +69,7 @@ class GenerationForm:
         self._settle(values)
         self._kept = values.kept
         self._make = values.backend
+        self._shown = ""  # the preset whose fields are there
         self._busy = self._writing = False
         self._layout = Layout(
             values,
@@ -76,6 +77,7 @@ class GenerationForm:
             wildcards=services.settings.wildcards_dir,
             budget=services.budget,
             draw=_draw,
+            offered=self._offered,
             on_submit=self.submit,
             on_restore=self._restore,
         )
@@ -144,7 +146,7 @@ class GenerationForm:
 
     def _missing_prompt(self) -> dict[str, str]:
         """What is said of an empty prompt, for a preset that needs one."""
-        if "prompt" not in self._preset.fields:
+        if "prompt" not in fields_of(self._make, self._preset):
             return {}
         try:
             require_prompt(self._parts["prompt"].value or "")
@@ -180,6 +182,10 @@ class GenerationForm:
     @property
     def _preset(self) -> Preset:
         return self._choices.preset(self._make)
+
+    def _offered(self, preset: Preset, option: Option) -> list[str]:
+        """What the backends offer for a choice of a saved workflow."""
+        return offered(self._services.known_nodes.schemas, preset, option)
 
     def _settle(self, values: FormValues) -> None:
         """Only what there is can be chosen: other values become the usual ones."""
@@ -224,6 +230,7 @@ class GenerationForm:
         self._writing = True
         self._make, self._kept = values.backend, values.kept
         preset = self._preset
+        self._shown = preset.id
         self._layout.show(preset, fields_of(self._make, preset), values)
         self._layout.size.offer(sizes_of(preset))
         self._offers.files(self._choices, values, preset)
@@ -260,7 +267,7 @@ class GenerationForm:
         if self._writing:
             return
         count = self._parts["count"].value
-        many = "seed" in self._preset.fields and bool(count) and count > 1
+        many = "seed" in fields_of(self._make, self._preset) and bool(count) and count > 1
         self._parts["seed_strategy"].show(many)
         if self._preset.paid and not self._services.budget.is_allowed:
             verb = tr("Dry run")
@@ -306,7 +313,10 @@ class GenerationForm:
         self._layout.button.props(f"aria-busy={'true' if busy else 'false'}")
 
     def _complain(self, found: dict[str, str]) -> None:
-        parts = {**self._parts, **self._layout.options.fields}
+        options = self._layout.options.fields
+        parts: dict[str, Part] = {**self._parts, **options}
+        own = {name: PREFIX + name for name in found if PREFIX + name in options}
+        found = {own.get(name, name): message for name, message in found.items()}
         for name, part in parts.items():
             part.complain(found.get(name))
         shown = {*fields_of(self._make, self._preset), *_NOT_OF_A_PRESET, *_WITH_THE_SEED}
@@ -321,6 +331,10 @@ class GenerationForm:
         choices = Choices.of(self._services)
         if choices != self._choices:
             self._choices = choices
+            if self._preset.id != self._shown:  # another version of it was saved, or it is gone
+                values = self._read()
+                self._settle(values)
+                self._write(values)
             self._offer()
         await self._show_price()
         await self._show_preview()
@@ -337,6 +351,8 @@ def _fold(event: Event, batch: Batch) -> None:
     match event:
         case BackendChanged(info=info):
             batch["backends"] = {info.id: True}
+        case WorkflowChanged():
+            batch["workflows"] = {"any": True}
         case ChargeChanged():
             batch["charges"] = {"any": True}
         case _:

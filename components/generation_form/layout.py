@@ -22,7 +22,7 @@ from components.generation_form.fields import (
     text_area,
 )
 from components.generation_form.loras import LoraList
-from components.generation_form.options import OptionFields
+from components.generation_form.options import Offered, OptionFields
 from components.generation_form.payment import PriceLine
 from components.generation_form.pictures import picture_fields
 from components.generation_form.values import SIZES, FormValues
@@ -42,6 +42,7 @@ class Layout:
         wildcards: Path,
         budget: Budget,
         draw: Callable[[], int],
+        offered: Offered,
         on_submit: Callable[[], Awaitable[None]],
         on_restore: Callable[[Mapping[str, str]], None],
     ) -> None:
@@ -61,7 +62,7 @@ class Layout:
                 self._build_pictures(values)
                 self._build_sampling(values)
                 self._build_models(values)
-                self.options = OptionFields()
+                self.options = OptionFields(offered=offered)
                 self._build_run(values, draw)
             with ui.element("div").classes("o-form-foot"):
                 self.price = PriceLine(budget)

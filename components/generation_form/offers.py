@@ -30,9 +30,12 @@ class Offers:
             vae=values.vae,
             loras=tuple(Lora(name=str(each["name"])) for each in values.loras),
         )
-        self._layout.aim.offer(
-            choices.makes(), choices.places(request, preset), about=tr(preset.description)
-        )
+        if preset.version is not None:
+            request = _saved_request(values, preset)
+            about = preset.description
+        else:
+            about = tr(preset.description) if preset.description else ""
+        self._layout.aim.offer(choices.makes(), choices.places(request, preset), about=about)
 
     def files(self, choices: Choices, values: FormValues, preset: Preset) -> None:
         """Samplers and model files of where it is to be made."""
@@ -60,9 +63,27 @@ class Offers:
         return self._layout.parts[name]
 
 
+def _saved_request(values: FormValues, preset: Preset) -> GenerationRequest:
+    """What decides where a saved workflow can run: the files that its options name."""
+    own = {
+        option.name: value
+        for option in preset.options
+        if option.field is None and (value := values.options.get(option.name)) is not None
+    }
+    return GenerationRequest(
+        target=values.where,
+        preset=preset.id,
+        prompt="",
+        checkpoint=values.options.get("checkpoint") or None,
+        vae=values.options.get("vae") or None,
+        options=own,
+    )
+
+
 def starting_from_picture(now: Preset, presets: Presets) -> Preset:
     """The preset that is most like the one chosen, and takes a picture."""
-    able = [each for each in presets.all() if "image" in each.fields and not each.paid]
+    ours = [each for each in presets.all() if each.version is None and not each.paid]
+    able = [each for each in ours if "image" in each.fields]
     plain = [each for each in able if not each.needs_mask] or able
     like = (each for each in plain if each.family == now.family)
     usual = (each for each in plain if each.family in ("sdxl", "sd15"))

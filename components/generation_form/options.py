@@ -1,23 +1,50 @@
 """The settings that only one preset has, as fields made from their description."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
 
 from app.graphs.preset import Option, Preset
-from components.generation_form.fields import Field, number, select, slider_number, switch
+from app.graphs.schema import Schemas
+from components.generation_form.fields import (
+    Field,
+    line,
+    number,
+    select,
+    slider_number,
+    switch,
+    text_area,
+)
+from components.generation_form.pictures import PictureField
 from components.i18n import tr
 
 PREFIX = "option-"
+MAIN_SEED = "seed"
+"""The field with a place of its own in the form, beside how many pictures are made."""
+
+_MOST_STOPS = 500
+_USUAL = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 60), "cfg": (1, 20)}
+"""Where the slider of a field with a wider range goes to; the number beside it goes further."""
+
+OptionField = Field | PictureField
+Offered = Callable[[Preset, Option], Sequence[str]]
+"""What the backends offer for a choice whose author named none."""
+
+
+def _none(_: Preset, __: Option) -> Sequence[str]:
+    return ()
 
 
 class OptionFields:
     """A place for them; `fields` are those of the preset shown, by `option-<name>`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, offered: Offered = _none, is_preview: bool = False) -> None:
+        """`is_preview`: every option is shown, the main seed too."""
         self._box = ui.element("div").classes("o-options")
-        self.fields: dict[str, Field] = {}
+        self._offered = offered
+        self._is_preview = is_preview
+        self.fields: dict[str, OptionField] = {}
 
     @property
     def values(self) -> dict[str, Any]:
@@ -27,11 +54,18 @@ class OptionFields:
     def show(self, preset: Preset, values: Mapping[str, Any]) -> None:
         """The fields of another preset, holding these values or else its defaults."""
         self._box.clear()
+        self.fields = {}
+        section = ""
         with self._box:
-            self.fields = {
-                PREFIX + option.name: _field(option, values.get(option.name, option.default))
-                for option in preset.options
-            }
+            for option in preset.options:
+                if option.field == MAIN_SEED and not self._is_preview:
+                    continue
+                if option.section != section:
+                    section = option.section
+                    ui.label(section).classes("o-options-section")
+                value = values.get(option.name, usual_value(option))
+                field = self._field(option, value, preset)
+                self.fields[PREFIX + option.name] = field
         self._box.set_visibility(bool(self.fields))
 
     def fill(self, values: Mapping[str, Any]) -> None:
@@ -39,19 +73,69 @@ class OptionFields:
         for name, field in self.fields.items():
             field.value = values.get(name.removeprefix(PREFIX), field.value)
 
+    def _field(self, option: Option, value: Any, preset: Preset) -> OptionField:
+        if preset.version is None:  # ours, so that the texts are known
+            label, hint = tr(option.label), option.help and tr(option.help)
+        else:
+            label, hint = option.label, option.help
+        if option.type == "choice":
+            return _choice(option, value, label, hint, self._offered(preset, option))
+        return _field(option, value, label=label, hint=hint)
 
-def _field(option: Option, value: Any) -> Field:
-    name, label, hint = PREFIX + option.name, tr(option.label), option.help and tr(option.help)
+
+def offered(schemas: Schemas, preset: Preset, option: Option) -> list[str]:
+    """What those classes offer at the place in the workflow that the option is."""
+    node = preset.variants[0].graph.get(option.node) if preset.variants else None
+    schema = schemas.get(node["class_type"]) if node else None
+    spec = schema.input(option.input) if schema else None
+    return [str(each) for each in spec.choices] if spec else []
+
+
+def usual_value(option: Option) -> Any:
+    """What its field holds before anybody has touched it: of a picture, nothing."""
+    return None if option.type == "image" else option.default
+
+
+def _field(option: Option, value: Any, *, label: str, hint: str) -> OptionField:
+    name = PREFIX + option.name
     testid = f"{name.replace('_', '-')}-input"
-    if option.type == "bool":
-        return switch(name, label=label, value=bool(value), testid=testid, hint=hint)
-    if option.type == "choice":
-        choices = list(option.choices)
-        chosen = value if value in choices else option.default
-        return select(name, label=label, options=choices, value=chosen, testid=testid, hint=hint)
+    match option.type:
+        case "bool":
+            return switch(name, label=label, value=bool(value), testid=testid, hint=hint)
+        case "image":
+            held = value if isinstance(value, str) else None
+            return PictureField(name, label=label, value=held or None)
+        case "multiline":
+            return text_area(
+                name, label=label, value=str(value or ""), testid=testid, hint=hint, rows=3
+            )
+        case "int" | "float":
+            return _number(option, value, label=label, hint=hint, testid=testid)
+        case _:
+            return line(name, label=label, value=str(value), testid=testid, hint=hint)
+
+
+def _number(option: Option, value: Any, *, label: str, hint: str, testid: str) -> Field:
+    name = PREFIX + option.name
     if option.min is None or option.max is None:
-        return number(name, label=label, value=value, testid=testid)
+        return number(name, label=label, value=value, testid=testid, hint=hint)
     step = option.step or (1 if option.type == "int" else 0.1)
-    return slider_number(
-        name, label=label, value=value, low=option.min, high=option.max, step=step, hint=hint
-    )
+    low, high = option.min, option.max
+    if (high - low) / step > _MOST_STOPS:
+        usual = _USUAL.get(option.field or "")
+        if usual is None:  # a slider that wide hits nothing
+            return number(name, label=label, value=value, testid=testid, hint=hint)
+        low, high = max(low, usual[0]), min(high, usual[1])
+    return slider_number(name, label=label, value=value, low=low, high=high, step=step, hint=hint)
+
+
+def _choice(option: Option, value: Any, label: str, hint: str, offered: Sequence[str]) -> Field:
+    name = PREFIX + option.name
+    choices = list(option.choices or offered)
+    chosen = value if value in choices else option.default
+    if chosen not in choices:
+        choices.insert(0, str(chosen))  # what the workflow was drawn with
+    return select(
+        name, label=label, options=choices, value=chosen,
+        testid=f"{name.replace('_', '-')}-input", search=len(choices) > 12, hint=hint,
+    )  # fmt: skip

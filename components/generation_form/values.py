@@ -10,9 +10,11 @@ from pydantic.alias_generators import to_snake
 from pydantic.fields import FieldInfo
 
 from app.graphs.preset import Preset
+from app.graphs.running import split_id
 from app.models import AUTO, DEMO, TEXT_TO_IMAGE, SeedStrategy
 from app.submission import Params, Submission
 from app.views import ImageView
+from components.generation_form.options import usual_value
 from components.i18n import number, tr, trn
 
 SIZES: Mapping[str, tuple[int, int]] = {
@@ -33,6 +35,7 @@ OWN = (
 _MODEL_FILES = ("checkpoint", "vae", "loras")
 _PLAIN = ("width", "height", "steps", "cfg", "sampler", "scheduler", "denoise")
 _NUMBER_TYPES = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
+_TEXTS = {"prompt": "prompt", "negative_prompt": "negativePrompt"}
 _KEPT = 30  # presets whose values are remembered
 
 
@@ -84,12 +87,23 @@ class FormValues:
         return asdict(self)
 
     def change_preset(self, key: str, preset: Preset) -> None:
-        """Make something else: with what was left in its fields before, else its defaults."""
+        """Make something else: with what was left in its fields before, else its defaults.
+
+        What was typed as a prompt is the prompt of whatever comes next.
+        """
+        self.prompt = str(self.options.get("prompt", self.prompt))
+        self.negative_prompt = str(self.options.get("negative_prompt", self.negative_prompt))
         self.kept[self.backend] = {name: getattr(self, name) for name in OWN}
         for oldest in list(self.kept)[:-_KEPT]:
             del self.kept[oldest]
         self.backend = key
-        for name, value in {**own_defaults(preset), **self.kept.pop(key, {})}.items():
+        typed = {"prompt": self.prompt, "negative_prompt": self.negative_prompt}
+        own = {**own_defaults(preset), **self.kept.pop(key, {})}
+        if preset.version is not None:
+            known = {option.name for option in preset.options}
+            texts = {name: text for name, text in typed.items() if text and name in known}
+            own["options"] = {**own["options"], **texts}
+        for name, value in own.items():
             setattr(self, name, value)
 
     def to_submission(self, preset: Preset, *, confirmed: bool = False) -> Submission:
@@ -98,6 +112,11 @@ class FormValues:
         Raises:
             ValidationError: naming each field that is wrong, see `mistakes`.
         """
+        if preset.version is not None:
+            return self._to_saved(preset)
+        return self._to_bundled(preset, confirmed=confirmed)
+
+    def _to_bundled(self, preset: Preset, *, confirmed: bool) -> Submission:
         takes = fields_of(self.backend, preset)
         seed = self.seed.replace(" ", "") if self.seed_locked else ""
         # What is left empty is a mistake here, while the API takes the preset's value for it.
@@ -133,6 +152,38 @@ class FormValues:
             }
         )
 
+    def _to_saved(self, preset: Preset) -> Submission:
+        """What Generate sends for a saved workflow: all it takes are its options."""
+        params: dict[str, Any] = {"seed": self._locked_seed()}
+        own: dict[str, Any] = {}
+        texts: dict[str, Any] = {}
+        for option in preset.options:
+            value = self.options.get(option.name, option.default)
+            if (option.type == "image" and not value) or option.field == "seed":
+                continue
+            if option.field in _TEXTS:
+                texts[_TEXTS[option.field]] = _typed(value)
+            elif option.field is not None:
+                params[option.field] = _typed(value)
+            else:
+                own[option.name] = _typed(value)
+        return Submission.model_validate(
+            {
+                "backend": self.where,
+                "workflowId": preset.id,
+                **texts,
+                "params": {**params, "options": own},
+                "priority": self.priority,
+                "count": self.count if draws_seed(preset) else 1,
+                "seedStrategy": self.seed_strategy,
+                "fallback": self.fallback or None,
+                "hold": self.hold,
+            }
+        )
+
+    def _locked_seed(self) -> str | None:
+        return (self.seed.replace(" ", "") if self.seed_locked else "") or None
+
     def take(self, image: ImageView, *, part: str, preset: Preset | None = None) -> None:
         """Take over what made the picture: `all` of it, only its `prompt` or only its `seed`.
 
@@ -151,13 +202,22 @@ class FormValues:
                 setattr(self, name, getattr(params, name))
             self.loras = [each.model_dump() for each in params.loras]
             self.options = dict(params.options)
+            if preset.version is not None:
+                self._take_options(image, preset)
             self.image, self.mask = params.image or self.image, params.mask or self.mask
+
+    def _take_options(self, image: ImageView, preset: Preset) -> None:
+        for option in preset.options:
+            if option.field in _TEXTS:
+                self.options[option.name] = getattr(image, option.field)
+            elif option.field is not None and image.params is not None:
+                self.options[option.name] = getattr(image.params, option.field)
 
     def _take_place(self, image: ImageView, preset: Preset) -> None:
         if image.is_demo and preset.id == TEXT_TO_IMAGE:
             key = DEMO
         else:
-            key = preset.id
+            key = make_of(preset)
             if image.is_demo:
                 self.where = DEMO
             elif self.where == DEMO or self.backend == DEMO:
@@ -168,16 +228,30 @@ class FormValues:
 
 def fields_of(backend: str, preset: Preset) -> tuple[str, ...]:
     """The fields the form shows: all the preset takes, but Demo has no model files to choose."""
+    if preset.version is not None:
+        return ("seed",) if draws_seed(preset) else ()
     if backend == DEMO:
         return tuple(name for name in preset.fields if name not in _MODEL_FILES)
     return preset.fields
 
 
+def draws_seed(preset: Preset) -> bool:
+    """Whether a saved workflow draws another picture for another seed."""
+    return any("seed" in variant.bindings for variant in preset.variants)
+
+
+def make_of(preset: Preset) -> str:
+    """The entry of the picker that a preset is: a saved workflow stays the same one when a new
+    version of it is saved."""
+    return preset.id if preset.version is None else split_id(preset.id)[0]
+
+
 def own_defaults(preset: Preset) -> dict[str, Any]:
     """What the fields of a preset hold before anybody has touched them."""
     plain = FormValues()
+    options = {each.name: usual_value(each) for each in preset.options}
     own = {name: preset.defaults.get(name, getattr(plain, name)) for name in OWN}
-    return {**own, "loras": [], "options": {each.name: each.default for each in preset.options}}
+    return {**own, "loras": [], "options": options}
 
 
 def sizes_of(preset: Preset) -> dict[str, tuple[int, int]]:

@@ -83,6 +83,8 @@ MESSAGES: tuple[Message, ...] = (
     "To",
     "Today",
     "Try again",
+    "Open the workflow",
+    "{name}, version {n}",
     "Use only a part",
     "Use settings",
     "Use settings (U)",

@@ -50,6 +50,8 @@ export const JobCard = {
             <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-term" /></svg>{{ t("Log") }}</button>
           <button v-if="unfolded" class="o-btn o-btn-quiet o-btn-compact" data-testid="job-link" @click="copyLink">
             <svg class="o-i o-i-s" aria-hidden="true"><use :href="copied ? '#o-i-check' : '#o-i-copy'" /></svg>{{ copied ? t("Link copied") : t("Copy link") }}</button>
+          <a v-if="unfolded" class="o-btn o-btn-quiet o-btn-compact" :href="'/builder?job=' + job.id" data-testid="job-workflow">
+            <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-nodes" /></svg>{{ t("Open the workflow") }}</a>
         </div>
         <ol v-if="unfolded" class="o-job-log" data-testid="job-log-lines" tabindex="0">
           <li v-if="!log.length" class="o-mut">…</li><li v-for="(line, i) in log" :key="i">{{ logLine(line) }}</li>

@@ -31,7 +31,7 @@ TEXTS: tuple[Message, ...] = (
     "Retry all failed", "Select jobs", "Select all", "Select (Space)", "Remove", "Cancel",
     "Clear the selection (Esc)", "Words in the prompt", "State", "Backend", "All backends",
     "Cancel the rest (Del)", "Retry failed and cancelled (R)", "Copy link", "Link copied",
-    "Log (L)", "Remove from the list (Del)", "Run (↵)", "Notify me when a long job ends",
+    "Log (L)", "Open the workflow", "Remove from the list (Del)", "Run (↵)", "Notify me when a long job ends",
     "Get a notification when a job like this ends?", "Yes", "No",
     "The browser does not allow notifications from this page.",
     "Paused. What runs goes on; nothing new starts.", "Nothing waits", "No job matches the filter",

@@ -4,7 +4,7 @@ import { announceEnding } from "orchestrator/endings.js";
 import { speaker } from "orchestrator/i18n.js";
 import { showProgress } from "orchestrator/progress_mark.js";
 
-const PAGES = { d: "/", c: "/canvas", s: "/settings", i: "/diagnostics" };
+const PAGES = { d: "/", c: "/canvas", b: "/builder", s: "/settings", i: "/diagnostics" };
 
 // Whether the server is there, how much it has to do, and the keys that work on every page.
 export default {

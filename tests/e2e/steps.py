@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import httpx
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 SLOW_MS = 30_000
+_RULES: dict[str, Any] = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+}
 
 
 def generate(page: Page, prompt: str, *, steps: int = 20) -> None:
@@ -77,3 +82,13 @@ def made_image(url: str, prompt: str) -> dict:
 def path_of(page: Page) -> str:
     """The path of the page's URL."""
     return re.sub(r"^https?://[^/]+", "", page.url)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds to complain of."""
+    found = Axe().run(page, options=_RULES).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found
+        for node in each["nodes"]
+    ]

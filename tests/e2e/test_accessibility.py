@@ -1,18 +1,12 @@
 """axe finds nothing to complain of, on any page, in either theme."""
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenPage
-from tests.e2e.steps import api, card, expect_status, generate, made_image
+from tests.e2e.steps import api, card, expect_status, generate, made_image, violations
 from tests.support.app_process import AppProcess
 
-_RULES: dict[str, Any] = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-}
 _PROMPT = "a lake for everybody"
 _TOKEN = "a-token-for-the-journeys"
 
@@ -43,7 +37,7 @@ def test_pages_have_no_violations(
         expect(page.locator("img").first).to_be_attached()
         page.wait_for_timeout(700)  # faded-in text has its full contrast only then
 
-        assert _violations(page) == [], path
+        assert violations(page) == [], path
 
 
 def test_login_and_help_have_no_violations(own_app, app: AppProcess, open_page: OpenPage) -> None:
@@ -54,8 +48,8 @@ def test_login_and_help_have_no_violations(own_app, app: AppProcess, open_page: 
     expect(page.get_by_test_id("shortcuts-dialog")).to_be_visible()
     page.wait_for_timeout(700)
 
-    assert _violations(login) == []
-    assert _violations(page) == []
+    assert violations(login) == []
+    assert violations(page) == []
 
 
 def test_queue_with_every_state_has_no_violations(app: AppProcess, open_page: OpenPage) -> None:
@@ -66,18 +60,9 @@ def test_queue_with_every_state_has_no_violations(app: AppProcess, open_page: Op
     expect_status(page, "waits for axe", "queued")
     page.wait_for_timeout(700)
 
-    violations = _violations(page)
+    found = violations(page)
 
     card(page, "waits for axe").get_by_test_id("job-cancel").click()
     expect_status(page, "waits for axe", "cancelled")
     page.get_by_test_id("queue-pause").click()
-    assert violations == []
-
-
-def _violations(page: Page) -> list[str]:
-    found = Axe().run(page, options=_RULES).response["violations"]
-    return [
-        f"{each['id']}: {node['target']} {node['failureSummary']}"
-        for each in found
-        for node in each["nodes"]
-    ]
+    assert found == []

@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OpenPage
-from tests.e2e.steps import SLOW_MS, api, card, expect_status, generate, made_image
-from tests.e2e.test_accessibility import _violations
+from tests.e2e.steps import SLOW_MS, api, card, expect_status, generate, made_image, violations
 from tests.support.app_process import AppProcess
 from tests.support.media import animation, sound
 from tests.support.pictures import png
@@ -135,11 +134,11 @@ def test_a_mask_is_painted_with_the_keyboard_alone(
     for key in ("ArrowLeft", "Space", "]", "ArrowDown", "Space", "Control+z", "x"):
         page.keyboard.press(key)
     expect(page.get_by_test_id("mask-erase")).to_have_attribute("aria-pressed", "true")
-    assert _violations(page) == []
+    assert violations(page) == []
     page.get_by_test_id("mask-done").click()
 
     expect(page.get_by_test_id("mask-shown")).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 def test_pictures_come_by_paste_and_drop_and_what_is_none_is_refused(
@@ -251,7 +250,7 @@ def test_a_video_plays_in_grid_and_lightbox(
     until(lambda: player.evaluate("video => video.paused") is not paused)
     expect(page.get_by_test_id("image-params")).to_contain_text("Frames")
     page.wait_for_timeout(700)
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 def test_sounds_texts_and_animations_are_shown_as_what_they_are(
@@ -293,7 +292,7 @@ def test_the_price_is_agreed_to_before_anything_is_paid(own_app, open_page: Open
     page.get_by_test_id("generate-button").click()
     expect(page.get_by_test_id("payment-keep")).to_be_focused()
     page.wait_for_timeout(700)
-    assert _violations(page) == []
+    assert violations(page) == []
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("payment-dialog")).to_be_hidden()
     with api(app.url) as client:

@@ -26,7 +26,7 @@ export function wordsOf(texts, backends, presets = []) {
     /** Where a picture was made, as the filter calls it. */
     backend: (image) => backends.find((one) => one.id === image.backend)?.name ?? image.backendName ?? "",
     /** The preset `{name, fields, options}` with that id; undefined for one that is gone. */
-    preset: (id) => presets.find((one) => one.id === id),
+    preset: (id) => presets.find((one) => one.id === id?.split("@")[0]), // of a saved workflow: any version
     /** A value of an option. */
     value: (value) => (value === true ? t("Yes") : value === false ? t("No") : String(value)),
     when: (iso) => (iso ? dated.format(new Date(iso)) : ""),

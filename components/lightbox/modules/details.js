@@ -20,6 +20,7 @@ export const UseMenu = {
       <a role="menuitem" :href="link('all')" data-testid="image-use-all">{{ words.t('All settings') }}</a>
       <a role="menuitem" :href="link('prompt')" data-testid="image-use-prompt">{{ words.t('Prompt only') }}</a>
       <a v-if="image.seed !== null" role="menuitem" :href="link('seed')" data-testid="image-use-seed">{{ words.t('Seed only') }}</a>
+      <a v-if="image.params || image.kind === 'image'" role="menuitem" :href="'/builder?image=' + image.id" data-testid="image-open-workflow">{{ words.t('Open the workflow') }}</a>
       <a v-if="image.kind === 'image'" role="menuitem" :href="link('image')" data-testid="image-use-as-input">{{ words.t('Use as input') }}</a>
     </span>
   </span>`,
@@ -106,7 +107,7 @@ export const Details = {
       const isOwn = this.image.workflowId === "workflow"; // given with its job: its values are its own
       const takes = (field) => (preset ? preset.fields.includes(field) : !isOwn || field === "seed");
       const rows = [
-        [t("Preset"), isOwn ? t("Own workflow") : preset?.name ?? this.image.workflowId],
+        [t("Preset"), isOwn ? t("Own workflow") : preset ? this.versioned(preset.name) : this.image.workflowId],
         [t("Model"), this.model],
         [t("VAE"), params.vae],
         ...params.loras.map((lora) => [t("LoRA"), `${lora.name} · ${lora.weight}`]),
@@ -150,6 +151,10 @@ export const Details = {
     this.showPlate();
   },
   methods: {
+    versioned(name) {
+      const [, version] = this.image.workflowId.split("@");
+      return version ? this.words.t("{name}, version {n}", { name, n: version }) : name;
+    },
     /** What has no picture of its own gets a tile that says what it is. */
     showPlate() {
       if (this.$refs.plate && !this.$refs.plate.firstChild) this.$refs.plate.append(makePlate(this.image));

@@ -1,0 +1,110 @@
+// Going from node to node without a mouse, and linking them.
+import { isBoundary, linkInto } from "orchestrator-graph/graph_state.js";
+import { typesFit } from "orchestrator-graph/port_types.js";
+import { t } from "orchestrator-graph/say.js";
+
+const middleOf = (node) => [node.position.x + node.dimensions.width / 2, node.position.y + node.dimensions.height / 2];
+
+export const walkMethods = {
+  focused() {
+    const id = document.activeElement?.closest?.("article[data-node]") && document.activeElement.closest(".vue-flow__node")?.dataset.id;
+    return id ?? this.selected.value.at(-1) ?? null;
+  },
+  focusNode(id) {
+    const card = this.$refs.stage.querySelector(`.vue-flow__node[data-id="${CSS.escape(id)}"] article`);
+    card?.focus({ preventScroll: true });
+  },
+  // To the nearest node in that direction; what lies straight ahead is nearer than what is aside.
+  walk(dx, dy) {
+    const nodes = this.flow.nodes.value.filter((node) => node.type !== "group");
+    const from = nodes.find((node) => node.id === this.focused());
+    const next = from ? this.neighbour(from, nodes, [dx, dy]) : nodes[0];
+    if (!next) return true;
+    this.choose([next.id]);
+    this.focusNode(next.id);
+    this.showIfHidden(next);
+    return true;
+  },
+  neighbour(from, nodes, [dx, dy]) {
+    const [x, y] = middleOf(from);
+    let best = null;
+    let least = Infinity;
+    for (const node of nodes) {
+      if (node === from) continue;
+      const [nx, ny] = middleOf(node);
+      const ahead = (nx - x) * dx + (ny - y) * dy;
+      const aside = Math.abs((nx - x) * dy) + Math.abs((ny - y) * dx);
+      if (ahead <= 0 || aside > 3 * ahead) continue;
+      if (ahead + 2 * aside < least) [best, least] = [node, ahead + 2 * aside];
+    }
+    return best;
+  },
+  showIfHidden(node) {
+    const { x, y, zoom } = this.flow.viewport.value;
+    const stage = this.$refs.stage.getBoundingClientRect();
+    const left = node.position.x * zoom + x;
+    const top = node.position.y * zoom + y;
+    const isSeen = left >= 0 && top >= 0 && left + node.dimensions.width * zoom <= stage.width && top + node.dimensions.height * zoom <= stage.height;
+    if (!isSeen) this.look(node.id);
+  },
+  editNode(event) {
+    if (!event.target.matches("article[data-node], .o-wg-stage")) return false;
+    const id = this.focused();
+    if (!id) return false;
+    const node = this.graph.nodes[id];
+    if (node.kind === "subgraph") this.enter(node.path);
+    else this.cards.get(id)?.edit();
+    return true;
+  },
+  renameFocused() {
+    const group = this.flow.getSelectedNodes.value.find((node) => node.type === "group");
+    this.graph.renaming = group?.id ?? this.focused();
+  },
+  // Linking by keyboard: pick a port of the node, then where to.
+  beginWire() {
+    const id = this.focused();
+    if (!id) return false;
+    const node = this.graph.nodes[id];
+    const items = [
+      ...node.outputs.map((socket) => ({ label: socket.label || socket.name, type: socket.type, hint: t("output"), run: () => this.chooseEnd({ node: id, side: "out", ...socket }) })),
+      ...node.inputs.map((socket) => ({ label: socket.label || socket.name, type: socket.type, hint: t("input"), run: () => this.chooseEnd({ node: id, side: "in", ...socket }) })),
+    ];
+    if (items.length) this.openList(id, t("Link from {node}", { node: node.title || node.name }), items);
+    return true;
+  },
+  chooseEnd(from) {
+    const ends = this.endsFor(from);
+    const items = ends.map(({ node, socket }) => ({
+      label: `${node.title || node.name} #${node.id}`, hint: socket.label || socket.name, type: socket.type,
+      run: () => this.ops({ op: "connect", ...(from.side === "out" ? { from: [from.node, from.index], to: [node.id, socket.name] } : { from: [node.id, socket.index], to: [from.node, from.name] }) }),
+    }));
+    const link = from.side === "in" ? linkInto(this.graph, from.node, from.index) : null;
+    if (link) items.unshift({ label: t("Remove the link"), run: () => this.ops({ op: "disconnect", links: [Number(link.id)] }) });
+    if (!this.graph.readonly) items.push({ label: t("Add a node…"), run: () => this.openQuick(this.besideNode(from), from) });
+    this.openList(from.node, t("Link {port} to", { port: from.label || from.name }), items);
+  },
+  // Everywhere it may end, nearest first.
+  endsFor(from) {
+    const [x, y] = middleOf(this.flow.findNode(from.node));
+    const far = (id) => {
+      const [nx, ny] = middleOf(this.flow.findNode(id));
+      return Math.hypot(nx - x, ny - y);
+    };
+    const found = [];
+    for (const node of Object.values(this.graph.nodes)) {
+      if (node.id === from.node || !this.flow.findNode(node.id)) continue;
+      for (const socket of from.side === "out" ? node.inputs : node.outputs) {
+        if (from.side === "out" ? typesFit(from.type, socket.type) : typesFit(socket.type, from.type)) found.push({ node, socket, far: far(node.id) });
+      }
+    }
+    return found.sort((one, other) => one.far - other.far);
+  },
+  besideNode({ node, side }) {
+    const drawn = this.flow.findNode(node);
+    const { x, y, zoom } = this.flow.viewport.value;
+    const box = this.$refs.stage.getBoundingClientRect();
+    const left = side === "out" ? drawn.position.x + drawn.dimensions.width + 60 : drawn.position.x - 280;
+    return { clientX: box.left + x + left * zoom, clientY: box.top + y + drawn.position.y * zoom };
+  },
+  isMine: (id) => !isBoundary(id),
+};
