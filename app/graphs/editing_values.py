@@ -157,7 +157,7 @@ def _is_whole(text: str) -> bool:
 def _number(value: Any, spec: InputSpec) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise _wrong(spec, Said("a number"))
-    return value
+    return _keepable(value)
 
 
 def _is_finite(value: float) -> bool:
@@ -194,13 +194,20 @@ def plain_json(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not _is_finite(value) or abs(value) > 1e300:
             raise InvalidRequestError("value", Said("This number is out of all bounds."))
-        return value
+        return _keepable(value)
     if isinstance(value, list | Mapping):
         try:
-            _limit(json.dumps(value, allow_nan=False))
-        except (ValueError, TypeError, RecursionError) as exc:
+            text = json.dumps(value, allow_nan=False)
+            _limit(text)
+            return json.loads(text, parse_int=lambda digits: _keepable(int(digits)))
+        except (ValueError, TypeError, RecursionError, OverflowError) as exc:
             raise InvalidRequestError("value", Said("This value cannot be kept.")) from exc
     return cast("Any", value)
+
+
+def _keepable(value: float) -> float:
+    """The number as files keep it: no whole number is longer than the longest seed."""
+    return float(value) if isinstance(value, int) and abs(value) > MAX_INT else value
 
 
 def _limit(text: str) -> None:

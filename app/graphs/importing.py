@@ -24,6 +24,7 @@ MAX_BYTES = 50_000_000
 MAX_NAME = 200
 _MAX_TEXT_MEMORY = 120_000_000  # a single wide character makes a text four times as large
 _MAX_PARTS = 1_000_000
+_MAX_JSON = 24_000_000  # characters of what is kept: it is in memory several times at once
 _MAX_WRAPPING = 6
 _MAX_TRIED = 200  # of a list or object that may hold a workflow somewhere
 _WRAPPERS = (
@@ -173,10 +174,19 @@ def _parsed(text: str) -> Any:
     """
     if sum(text.count(each) for each in ("[", "{", ",")) > _MAX_PARTS:
         raise _refusal(Said("This file has more parts than any workflow."))
+    if _length_in_json(text) > _MAX_JSON:
+        raise _refusal(Said("This file has more text than any workflow."))
     try:
         return json.loads(text, strict=False)
     except RecursionError as exc:
         raise too_deep() from exc
+
+
+def _length_in_json(text: str) -> int:
+    """About how many characters it has once all but ASCII is escaped, as it is kept."""
+    if text.isascii():
+        return len(text)
+    return len(text) + 5 * (len(text.encode(errors="replace")) - len(text))
 
 
 def _decoded(data: bytes) -> str:

@@ -14,7 +14,7 @@ from app.graphs.widgets import control_of, visible_widgets
 HEAD = 30.0
 """The height of a node's title, which ComfyUI draws above its place."""
 _PORT = 22.0
-_WIDGET = 24.0
+_WIDGET = 28  # 24 and the gap below it
 _MULTILINE = 80.0
 _PICTURE = 200.0
 _NARROW, _WIDE = 210.0, 300.0

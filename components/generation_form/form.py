@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from app.errors import InvalidRequestError, OrchestratorError
 from app.events import BackendChanged, ChargeChanged, Event, WorkflowChanged
 from app.graphs.preset import Option, Preset
+from app.graphs.running import split_id
 from app.inputs import InputFile
 from app.intake import require_prompt
 from app.models import Job
@@ -100,7 +101,10 @@ class GenerationForm:
     def use(self, image: ImageView, *, part: str = "all") -> None:
         """Fill the form with what made a picture: `all`, only `prompt` or only `seed`."""
         values = self._read()
-        values.take(image, part=part, preset=self._services.presets.get(image.workflow_id or ""))
+        presets, made_by = self._services.presets, image.workflow_id or ""
+        # An old version of a saved workflow: what it shares with the newest is taken.
+        preset = presets.get(made_by) or presets.get(split_id(made_by)[0])
+        values.take(image, part=part, preset=preset)
         self._settle(values)
         self._write(values)
         self._layout.button.forget()

@@ -23,7 +23,7 @@ PREFIX = "option-"
 MAIN_SEED = "seed"
 """The field with a place of its own in the form, beside how many pictures are made."""
 
-_MOST_STOPS = 500
+_MANY_STOPS, _MOST_STOPS = 200, 2000
 _USUAL = {"width": (256, 2048), "height": (256, 2048), "steps": (1, 60), "cfg": (1, 20)}
 """Where the slider of a field with a wider range goes to; the number beside it goes further."""
 
@@ -121,11 +121,11 @@ def _number(option: Option, value: Any, *, label: str, hint: str, testid: str) -
         return number(name, label=label, value=value, testid=testid, hint=hint)
     step = option.step or (1 if option.type == "int" else 0.1)
     low, high = option.min, option.max
-    if (high - low) / step > _MOST_STOPS:
-        usual = _USUAL.get(option.field or "")
-        if usual is None:  # a slider that wide hits nothing
-            return number(name, label=label, value=value, testid=testid, hint=hint)
+    stops, usual = (high - low) / step, _USUAL.get(option.field or "")
+    if usual is not None and stops > _MANY_STOPS and low < usual[1] and high > usual[0]:
         low, high = max(low, usual[0]), min(high, usual[1])
+    elif stops > _MOST_STOPS:  # a slider that wide hits nothing
+        return number(name, label=label, value=value, testid=testid, hint=hint)
     return slider_number(name, label=label, value=value, low=low, high=high, step=step, hint=hint)
 
 

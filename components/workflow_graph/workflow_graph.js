@@ -78,7 +78,13 @@ export default {
     this.edgeTypes = { link: markRaw(GraphLink) };
     this.graph.readonly = this.readonly;
     this.selected = computed(() => this.flow.getSelectedNodes.value.filter((node) => node.type !== "group").map((node) => node.id));
-    this.$watch(() => this.selected.value.join(), () => this.$emit("select", { path: this.graph.path, ids: this.selected.value }));
+    this.$watch(
+      () => this.selected.value.join(),
+      () => {
+        this.flushNudge();
+        this.$emit("select", { path: this.graph.path, ids: this.selected.value });
+      },
+    );
   },
   mounted() {
     for (const kind of ["copy", "cut", "paste"]) document.addEventListener(kind, this.onClipboard);

@@ -123,13 +123,11 @@ export const deedMethods = {
   },
   // Arrow keys: what they add up to is sent once they rest.
   nudge(dx, dy) {
-    const ids = this.selected.value;
-    if (!ids.length || this.graph.readonly) return false;
-    for (const id of ids) {
-      const node = this.flow.findNode(id);
-      node.position = { x: node.position.x + dx, y: node.position.y + dy };
-      this.dragged.add(id);
-    }
+    const chosen = this.flow.getSelectedNodes.value;
+    if (!chosen.length || this.graph.readonly) return false;
+    if (this.nudged === null) this.takeHold(chosen);
+    for (const node of chosen) node.position = { x: node.position.x + dx, y: node.position.y + dy };
+    this.onDrag();
     clearTimeout(this.nudged);
     this.nudged = setTimeout(this.flushNudge, NUDGE_MS);
     return true;

@@ -142,6 +142,9 @@ export const flowMethods = {
   // Moving.
   onDragStart({ nodes }) {
     this.flushNudge();
+    this.takeHold(nodes);
+  },
+  takeHold(nodes) {
     this.dragged = new Set(nodes.map((node) => node.id));
     this.carried = [];
     for (const { id } of nodes.filter((node) => isGroup(node.id))) this.carry(id);

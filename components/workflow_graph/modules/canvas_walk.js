@@ -1,5 +1,5 @@
 // Going from node to node without a mouse, and linking them.
-import { isBoundary, linkInto } from "orchestrator-graph/graph_state.js";
+import { linkInto } from "orchestrator-graph/graph_state.js";
 import { typesFit } from "orchestrator-graph/port_types.js";
 import { t } from "orchestrator-graph/say.js";
 
@@ -106,5 +106,4 @@ export const walkMethods = {
     const left = side === "out" ? drawn.position.x + drawn.dimensions.width + 60 : drawn.position.x - 280;
     return { clientX: box.left + x + left * zoom, clientY: box.top + y + drawn.position.y * zoom };
   },
-  isMine: (id) => !isBoundary(id),
 };
