@@ -25,7 +25,11 @@ PARTS = {
     ),
     JOURNEYS: ("tests/e2e",),
 }
-_ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
+_SIDE_BY_SIDE = {
+    "tests without a browser": ("-n", "auto", "--dist", "worksteal"),
+    # A Chromium and an app for each worker: by file, so that they are few.
+    JOURNEYS: ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
+}
 NO_TESTS = 5  # what pytest exits with when it collected nothing
 INTERRUPTED = 130
 STOP_GRACE_S = 30.0
@@ -77,6 +81,7 @@ class Part:
     name: str
     paths: tuple[str, ...]
     options: tuple[str, ...]
+    whole: bool = False  # nobody looks for something in it, who would want one clear story
 
 
 def plan_tests(
@@ -101,7 +106,8 @@ def plan_tests(
         paths = list(dict.fromkeys(chosen)) if named else default
         extra = ["--screenshots"] if screenshots and name == JOURNEYS else []
         if paths and not (fast and name == JOURNEYS):
-            parts.append(Part(name, tuple(paths), (*options, *extra)))
+            whole = not named and not options and not extra
+            parts.append(Part(name, tuple(paths), (*options, *extra), whole=whole))
     return parts
 
 
@@ -162,9 +168,7 @@ def run_tests(parts: Sequence[Part], *, report: Report) -> None:
                 report.add(part.name, ok=False, seconds=seconds, remark="no browser, see above")
                 continue
         say(f"\n== {part.name}")
-        # Only the whole of it: whoever looks for something wants one clear story.
-        whole = part.name != JOURNEYS and len(part.paths) > 1 and not part.options
-        cores = _ON_ALL_CORES if whole else ()
+        cores = _SIDE_BY_SIDE[part.name] if part.whole else ()
         command = [python, "-m", "pytest", *cores, *part.options, *part.paths]
         code = call(command)
         codes.append(code)
