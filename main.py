@@ -245,6 +245,7 @@ async def open_services(
             fleet=fleet,
             presets=presets,
             inputs=inputs,
+            known=library.known_nodes,
             budget=budget,
             clock=parts.clock,
             settings=settings,

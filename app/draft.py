@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from app import draft_views
-from app.errors import NotFoundError
-from app.graphs.diagram import Diagram, level_at
-from app.graphs.editing import apply
-from app.graphs.operations import Operation, read_operations
-from app.graphs.pasting import copied
-from app.graphs.schema import Schemas
-from app.graphs.ui_format import settle
+from app.drawing.diagram import Diagram, level_at
+from app.drawing.editing.applying import apply
+from app.drawing.editing.operations import Operation, read_operations
+from app.drawing.editing.pasting import copied
+from app.drawing.files.ui_format import settle
+from app.drawing.schema import Schemas
+from app.errors import NotFoundError, StorageError
 from app.said import Said
 
 _KEPT_VERSIONS = 200  # that a page may be behind before it gets everything anew
@@ -36,6 +36,8 @@ class Draft:
         self.diagram = diagram
         self.base = base
         """The version it was begun on; 0: none."""
+        self.problem: StorageError | None = None
+        """Why it cannot be kept; None: it can."""
         self.touched = time.monotonic()
         self._saved: Diagram | None = None if dirty else diagram
         self._undone: list[Diagram] = []

@@ -8,8 +8,8 @@ import json
 import math
 from typing import Any, cast
 
-from app.graphs.classes import Classes
-from app.graphs.diagram import (
+from app.drawing.classes import Classes
+from app.drawing.diagram import (
     ENTRY,
     EXIT,
     NOTES,
@@ -22,11 +22,11 @@ from app.graphs.diagram import (
     level_at,
     node_at,
 )
-from app.graphs.editing_places import ENDS
-from app.graphs.editing_values import LOOSE
-from app.graphs.proxied import proxied
-from app.graphs.schema import InputSpec, NodeSchema, Schemas
-from app.graphs.widgets import control_of, value_of, visible_widgets
+from app.drawing.editing.places import ENDS
+from app.drawing.editing.values import LOOSE
+from app.drawing.proxied import proxied
+from app.drawing.schema import InputSpec, NodeSchema, Schemas
+from app.drawing.widgets import control_of, value_of, visible_widgets
 
 _SAFE_INT = 2**53 - 1
 _END_GAP = 220.0

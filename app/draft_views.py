@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.draft_nodes import Drawn, plain
-from app.graphs.diagram import PRIMITIVE, Diagram, Group, Link, node_at
-from app.graphs.schema import Schemas
+from app.drawing.diagram import PRIMITIVE, Diagram, Group, Link, node_at
+from app.drawing.schema import Schemas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,10 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from app.draft import Draft
-from app.errors import NotFoundError, OrchestratorError
+from app.drawing.diagram import Diagram
+from app.drawing.files.ui_format import read_ui, write_ui
+from app.drawing.schema import Schemas
+from app.errors import NotFoundError, OrchestratorError, StorageError
 from app.events import (
     BackendChanged,
     BackendRemoved,
@@ -23,9 +26,6 @@ from app.events import (
     Subscription,
     WorkflowChanged,
 )
-from app.graphs.diagram import Diagram
-from app.graphs.schema import Schemas
-from app.graphs.ui_format import read_ui, write_ui
 from app.ports import KeptDraft, WorkflowStore
 from app.said import Said
 
@@ -112,18 +112,32 @@ class Drafts:
     async def keep(self) -> None:
         """Put what was drawn into the library now; what cannot be written is tried again later."""
         async with self._keeping:
-            drafts, self._unkept = self._unkept, {}
-            for draft in drafts.values():
+            for draft in list(self._unkept.values()):
+                # Taken off first: what is drawn meanwhile puts it on again.
+                self._unkept.pop(draft.workflow_id, None)
                 try:
                     await self._keep(draft)
                 except NotFoundError:
                     self._held.pop(draft.workflow_id, None)
+                except asyncio.CancelledError:
+                    self._unkept.setdefault(draft.workflow_id, draft)  # `serve` keeps it at its end
+                    raise
                 except OrchestratorError as exc:
                     log.warning("The draft of workflow %s is not kept: %s", draft.workflow_id, exc)
                     self._unkept.setdefault(draft.workflow_id, draft)
+                    said = Said("What you draw is not kept yet. {problem}", problem=exc.message)
+                    self._note(draft, StorageError(said, fix=exc.fix))
                 except Exception:
                     # One workflow that cannot be written must not end the whole app.
                     log.exception("The draft of workflow %s is not kept", draft.workflow_id)
+                else:
+                    self._note(draft, None)
+
+    def _note(self, draft: Draft, problem: StorageError | None) -> None:
+        """Have the pages told, once, that it cannot be kept, or can again."""
+        was_kept, draft.problem = draft.problem is None, problem
+        if was_kept is not (problem is None):
+            self._bus.publish(DraftChanged(workflow_id=draft.workflow_id, rev=draft.rev))
 
     async def _keep(self, draft: Draft) -> None:
         kept: KeptDraft | None = None
@@ -160,12 +174,22 @@ class Drafts:
         async for event in events:
             if not isinstance(event, WorkflowChanged):
                 for draft in list(self._known.values()):
-                    draft.refresh()
+                    self._refresh(draft)
                 continue
             try:
                 await self._follow_version(event.workflow_id)
             except OrchestratorError as exc:
                 log.warning("Workflow %s cannot be followed: %s", event.workflow_id, exc)
+            except Exception:
+                # What one workflow holds must not end the whole app.
+                log.exception("Workflow %s cannot be followed", event.workflow_id)
+
+    def _refresh(self, draft: Draft) -> None:
+        try:
+            draft.refresh()
+        except Exception:
+            # What one workflow holds, or a backend says of its nodes, must not end the whole app.
+            log.exception("The draft of workflow %s is not refreshed", draft.workflow_id)
 
     async def _follow_version(self, workflow_id: UUID) -> None:
         """Notice a version that was saved by somebody else than the page."""
@@ -180,8 +204,11 @@ class Drafts:
         document = await asyncio.to_thread(write_ui, shown, schemas=draft.schemas)
         if document == version.document:
             draft.saved(version.number, shown)
-        elif not draft.dirty:
-            diagram = await self._diagram(version.document)
+            return
+        diagram = await self._diagram(version.document)
+        if draft.dirty:  # asked only now: something may have been drawn meanwhile
+            self._on_change(draft)  # the library dropped what it had kept of it
+        else:
             draft.replace(diagram)
             draft.saved(version.number, diagram)
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic.alias_generators import to_camel, to_snake
 
 from app.errors import InvalidRequestError, UnknownBackendError
-from app.graphs.preset import Option, OptionValue, Preset
+from app.graphs.preset import GIVEN_FILES, Option, OptionValue, Preset
 from app.ids import new_id
 from app.models import (
     AUTO,
@@ -218,10 +218,16 @@ def options_of(given: Mapping[str, OptionValue], *, preset: Preset) -> dict[str,
     for name, value in given.items():
         option = next((each for each in own if each.name in (name, to_snake(name))), None)
         if option is None:
-            has = ", ".join(each.name for each in own)
+            # Those of a saved workflow are all its parameters, fields of a request or not.
+            offered = own if preset.version is None else preset.options
+            has = ", ".join(each.name for each in offered)
             raise InvalidRequestError(
                 f"params.options.{name}",
-                Said("The workflow '{id}' has no option '{name}'.", id=preset.id, name=name),
+                Said(
+                    "The workflow '{id}' has no option '{name}'.",
+                    id=preset.id if preset.version is None else preset.name,
+                    name=name,
+                ),
                 fix=Said("It has: {names}.", names=has) if has else "",
             )
         values[option.name] = checked(option, value)
@@ -364,7 +370,7 @@ _KINDS: Mapping[str, Said] = {
     "bool": Said("It must be true or false."),
 }
 _TEXT = Said("It must be text.")
-_TEXTS = frozenset({"text", "multiline", "image", "video", "choice"})
+_TEXTS = frozenset({"text", "multiline", "choice", *GIVEN_FILES})
 
 
 def checked(option: Option, value: OptionValue) -> OptionValue:

@@ -300,6 +300,7 @@ class JobService:
             position=self._ledger.unfinished.position(job),
             reason=self._live.silence(job.id) if running else self._dispatcher.reason(job),
             say=say,
+            called=self._submitting.called(job.request.preset),
         )
 
     async def detail(self, job_id: UUID, *, say: Say = str) -> JobView:

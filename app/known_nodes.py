@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any, cast
 
+from app.drawing.schema import InputSpec, NodeSchema, Schemas, read_schema
 from app.fleet import Fleet
-from app.graphs.schema import InputSpec, NodeSchema, Schemas, read_schema
 from app.models import Catalog
 
 _PARSED = 8192  # schemas kept: some hundred classes in a few versions each
@@ -70,6 +70,12 @@ class KnownNodes:
         infos = sorted(self._fleet.infos(), key=lambda info: info.is_demo)
         found = ((info.id, self._fleet.status(info.id).catalog) for info in infos)
         return tuple((each, catalog) for each, catalog in found if catalog and catalog.specs)
+
+
+def schema_of(catalog: Catalog, class_type: str) -> NodeSchema | None:
+    """A node class as that catalog has it; None where it says nothing of it."""
+    spec = catalog.specs.get(class_type)
+    return None if spec is None else _parsed(class_type, spec)
 
 
 class _Union:

@@ -261,12 +261,21 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFile:
+    """A picture or video that a node shows and nobody keeps; its backend has it for a while."""
+
+    address: str  # below that of the backend, quoted: "view?filename=…"
+    kind: Literal["image", "video"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProgress:
     """How far one node of a running job is; lives in memory only."""
 
     state: Literal["waiting", "running", "done", "cached", "failed"]
     value: float = 0.0
     max: float = 0.0  # 0: it does not count
+    shown: tuple[ShownFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,7 +340,7 @@ class WorkflowVersion:
     author: str
     note: str = ""
     document: Mapping[str, Any] = field(repr=False)
-    """The diagram as ComfyUI keeps it, see app.graphs.ui_format."""
+    """The diagram as ComfyUI keeps it, see app.drawing.files.ui_format."""
     graph: Mapping[str, Any] | None = field(default=None, repr=False)
     """What runs, in API format; None where it could not be made."""
     created_at: datetime

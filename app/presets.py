@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from app.drawing.schema import FILES
 from app.errors import InvalidRequestError, MissingCapabilityError
 from app.graphs import inline, running
 from app.graphs.choosing import files
@@ -22,6 +23,7 @@ from app.graphs.preset import (
     Variant,
 )
 from app.graphs.resolving import Needs, Resolved, needs_of, resolve
+from app.known_nodes import schema_of
 from app.models import Catalog, GenerationRequest
 from app.said import Said, listed
 
@@ -100,7 +102,8 @@ class Presets:
 
     def called(self, preset_id: str) -> str:
         """What people call it: a saved workflow has a name of theirs, the others their id."""
-        found = self.get(preset_id)
+        # An old version may not be at hand; its workflow has the same name.
+        found = self.get(preset_id) or self.get(running.split_id(preset_id)[0])
         return found.name if found is not None and found.version is not None else preset_id
 
     async def fetch(self, preset_id: str) -> Preset | None:
@@ -168,15 +171,20 @@ class Presets:
             raise _missing(fit, catalog)
         if request.graph is not None:
             graph = running.with_own_files(inline.patch(request), catalog)
-            return _finish(graph, request, prefix=prefix, fit=fit, saves=inline.save_nodes(graph))
+            saves = inline.save_nodes(graph)
+            return _finish(graph, request, prefix=prefix, catalog=catalog, fit=fit, saves=saves)
         saved = self._saved.get(request.preset)
         if saved is not None and saved.variants:
             variant, values = saved.variants[0], running.values_of(saved, request)
+            values, notices = running.with_near_samplers(variant, values, catalog)
+            fit = replace(fit, notices=(*fit.notices, *notices))
             graph = running.with_own_files(fill(variant, values=values, files={}), catalog)
-            return _finish(graph, request, prefix=prefix, fit=fit, saves=variant.saves)
+            saves = variant.saves
+            return _finish(graph, request, prefix=prefix, catalog=catalog, fit=fit, saves=saves)
         resolved = self._resolve(needs_of(request), catalog)
         graph = _filled(self._presets[request.preset], resolved, request)
-        return _finish(graph, request, prefix=prefix, fit=fit, saves=resolved.variant.saves)
+        saves = resolved.variant.saves
+        return _finish(graph, request, prefix=prefix, catalog=catalog, fit=fit, saves=saves)
 
     def _fit_saved_now(self, needs: SavedNeeds, catalog: Catalog) -> Fit:
         variant = self._saved[needs.preset].variants[0]
@@ -191,7 +199,7 @@ class Presets:
 
 
 def uploaded_name(name: str) -> str:
-    """What a picture of app.inputs is called on a backend."""
+    """What a file of app.inputs is called on a backend."""
     return f"orchestrator_{name}"
 
 
@@ -246,8 +254,20 @@ def _values(preset: Preset, resolved: Resolved, request: GenerationRequest) -> d
     }
 
 
+def _takes_file(catalog: Catalog, class_type: str, name: str) -> bool:
+    schema = schema_of(catalog, class_type)
+    spec = schema.input(name) if schema is not None else None
+    return spec is not None and spec.widget in FILES
+
+
 def _finish(
-    graph: Graph, request: GenerationRequest, *, prefix: str, fit: Fit, saves: Iterable[str]
+    graph: Graph,
+    request: GenerationRequest,
+    *,
+    prefix: str,
+    catalog: Catalog,
+    fit: Fit,
+    saves: Iterable[str],
 ) -> BuiltGraph:
     """Name the files that go in and those that come out."""
     saved: list[SavedAs] = []
@@ -258,15 +278,16 @@ def _finish(
         suffixes = _SUFFIXES.get(graph[node_id]["class_type"], (".png",))
         graph[node_id]["inputs"]["filename_prefix"] = own
         saved.append(SavedAs(node_id=node_id, prefix=own, suffixes=suffixes))
-    names = inline.pictures_of_ours(graph, named=(request.image, request.mask))
-    for node_id, name in names:
-        graph[node_id]["inputs"]["image"] = uploaded_name(name)
+    given = (request.image, request.mask)
+    names = inline.files_of_ours(graph, named=given, takes=partial(_takes_file, catalog))
+    for node_id, place, name in names:
+        graph[node_id]["inputs"][place] = uploaded_name(name)
     return BuiltGraph(
         graph=graph,
         saves=tuple(saved),
         notices=fit.notices,
         model_key=fit.model_key,
-        inputs=tuple(dict.fromkeys(name for _, name in names)),
+        inputs=tuple(dict.fromkeys(name for _, _, name in names)),
     )
 
 

@@ -19,8 +19,8 @@ from app.errors import (
     UnknownBackendError,
 )
 from app.fleet import Fleet
-from app.graphs import inline, running
-from app.graphs.sizes import size_for
+from app.given_files import GivenFiles
+from app.graphs import inline
 from app.ids import new_id
 from app.inputs import InputService
 from app.intake import (
@@ -36,6 +36,7 @@ from app.intake import (
     terms_of,
     with_template,
 )
+from app.known_nodes import KnownNodes
 from app.ledger import Ledger
 from app.models import AUTO, DEMO, GenerationRequest, Job, JobGroup, JobTerms
 from app.paid import Budget, Quote, usd
@@ -88,6 +89,7 @@ class Submitting:
         fleet: Fleet,
         presets: Presets,
         inputs: InputService,
+        known: KnownNodes,
         budget: Budget,
         clock: Clock,
         settings: Settings,
@@ -95,7 +97,8 @@ class Submitting:
         self._ledger = ledger
         self._fleet = fleet
         self._presets = presets
-        self._inputs = inputs
+        self.called = presets.called
+        self._files = GivenFiles(inputs=inputs, known=known, presets=presets)
         self._budget = budget
         self._clock = clock
         self._settings = settings
@@ -117,7 +120,7 @@ class Submitting:
         self._throttle.take(asker.client)
         await self._presets.fetch(submission.workflow_id or submission.backend)
         aim = self._aim(submission)
-        request = await self._with_pictures(request_of(submission, aim=aim), submission)
+        request = await self._files.ready(request_of(submission, aim=aim), submission)
         price = await self._check(request, submission)
         requests = await self._variations(request, submission)
         now = self._clock.now()
@@ -260,7 +263,7 @@ class Submitting:
         for backend_id in dict.fromkeys(manifest.backend_ids):
             submission = self._submission(backend_id, manifest.workflow_id, parameters, manifest)
             request = self._request(submission, manifest.workflow_json)
-            made[backend_id] = await self._with_pictures(request, submission)
+            made[backend_id] = await self._files.ready(request, submission)
             prices.append(await self._check(made[backend_id], submission))
         named = [made[backend_id] for backend_id in manifest.backend_ids]
         seed = cast("int | None", parameters["seed"])  # each submission has found it right
@@ -336,25 +339,6 @@ class Submitting:
             presets=self._presets,
             infos=self._fleet.infos(),
         )
-
-    async def _with_pictures(
-        self, request: GenerationRequest, submission: Submission
-    ) -> GenerationRequest:
-        """The request whose pictures are there; without a size of its own it has their shape."""
-        preset, params = self._presets.get(request.preset), submission.params
-        if preset is not None and preset.version is not None:
-            for name, picture in running.pictures_of_ours(preset, request).items():
-                await self._inputs.require(picture, field=name)
-            return request  # its size is what the graph says, unless people say otherwise
-        if request.mask is not None:
-            await self._inputs.require(request.mask, field="params.mask")
-        if request.image is None:
-            return request
-        picture = await self._inputs.require(request.image, field="params.image")
-        if preset is None or preset.kind == "bfl" or params.width or params.height:
-            return request  # the cloud has shapes of its own, and they have a price
-        size = size_for(preset, width=picture.width, height=picture.height)
-        return request if size is None else replace(request, width=size[0], height=size[1])
 
     async def _check(self, request: GenerationRequest, submission: Submission) -> float | None:
         """What can only be checked with others' help; the price that was agreed to, if any."""

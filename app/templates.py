@@ -12,8 +12,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, cast
 
+from app.drawing.diagram import VIRTUAL
 from app.errors import NotFoundError
-from app.graphs.diagram import VIRTUAL
 from app.said import Said
 
 _PACKAGE = "comfyui_workflow_templates_json"

@@ -4,21 +4,23 @@ A test run is a job like any other, with the graph of the moment in it; what is 
 whoever draws sees how each node does.
 """
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from random import randrange
 from typing import Any
 from uuid import UUID
 
+from app.drawing.convert import to_api
+from app.drawing.diagram import Diagram, DiagramNode, Mode, Parameter, level_at
+from app.drawing.findings import Severity
+from app.drawing.form.suggesting import suggest
+from app.drawing.schema import InputSpec, NodeSchema, Schemas
 from app.errors import InvalidRequestError
 from app.events import Event, JobChanged, JobNodesProgressed, JobReasonsChanged
-from app.graphs.convert import to_api
-from app.graphs.diagram import Diagram, DiagramNode, Mode, level_at
-from app.graphs.findings import Severity
 from app.graphs.nodes import Graph
-from app.graphs.schema import InputSpec, NodeSchema, Schemas
 from app.jobs import JobService
-from app.models import AUTO, Image, Job, JobState, NodeProgress
+from app.models import AUTO, Image, Job, JobState, NodeProgress, ShownFile
 from app.said import Said
 from app.submission import MAX_RANDOM_SEED, MAX_SEED
 from app.submitting import Asker, Submitting
@@ -67,7 +69,7 @@ class Trial:
         """Take in what happened; whether it was about this run."""
         match event:
             case JobChanged(job=job, images=images) if job.id == self.job.id:
-                self.job = job
+                self._move(job)
                 self.images = images or self.images
                 self._settle()
             case JobReasonsChanged(reasons=reasons) if self.job.id in reasons:
@@ -83,6 +85,13 @@ class Trial:
         self.nodes |= told.nodes
         if told.preview_node and told.preview_rev:
             self.preview = (told.preview_node, told.preview_rev)
+
+    def _move(self, job: Job) -> None:
+        """Take over how the job is; tried again elsewhere, its nodes begin anew."""
+        before, self.job = self.job.backend_id, job
+        if before is not None and job.backend_id != before and not job.state.is_terminal:
+            self.nodes = {path: NodeProgress(state="waiting") for path in self.nodes}
+            self.preview = None
 
     def _settle(self) -> None:
         """What the end of the run says about its nodes."""
@@ -106,10 +115,17 @@ class Trial:
         for image in self.images:
             shown = nodes.setdefault(image.node_id, {"state": "done", "value": 0, "max": 0})
             shown.setdefault("images", []).append(_image_view(image))
+        for path, progress in self.nodes.items():
+            if progress.shown and "images" not in nodes[path]:  # else the gallery has them
+                nodes[path]["images"] = [self._shown_view(each) for each in progress.shown]
         failure = self.job.failure if self.job.state is JobState.FAILED else None
         if failure is not None and failure.node_id in nodes:
             nodes[failure.node_id] |= {"error": say(failure.message), "fix": say(failure.fix)}
         return {"jobId": str(self.job.id), "state": self.job.state.value, "nodes": nodes}
+
+    def _shown_view(self, file: ShownFile) -> dict[str, Any]:
+        url = f"/api/backends/{self.job.backend_id}/comfy/{file.address}"
+        return {"id": file.address, "thumb": None, "url": url, "kind": file.kind}
 
 
 class Trials:
@@ -139,7 +155,9 @@ class Trials:
             UnknownBackendError: there is no such backend.
             TooManyRequestsError, ConflictError, StorageError: what submitting raises.
         """
-        conversion = to_api(diagram, schemas=schemas, outputs=sample.outputs)
+        conversion = await asyncio.to_thread(
+            to_api, diagram, schemas=schemas, outputs=sample.outputs
+        )
         wrong = next((f for f in conversion.findings if f.severity is Severity.ERROR), None)
         if wrong is not None:
             raise InvalidRequestError(wrong.node_id or "workflow", wrong.message, fix=wrong.fix)
@@ -150,7 +168,8 @@ class Trials:
                 Said("There is nothing to run yet."),
                 fix=Said("Add nodes that end in one that saves or shows a picture."),
             )
-        prompt = _with_prompt(graph, diagram, sample.prompt)
+        fields = (*diagram.parameters, *suggest(diagram, schemas=schemas))
+        prompt = _with_prompt(graph, prompt_among(fields), sample.prompt)
         job_id = await self._submitting.submit_graph(
             graph,
             backend=sample.backend,
@@ -215,9 +234,13 @@ def _next(node: DiagramNode, spec: InputSpec) -> int | None:
             return None
 
 
-def _with_prompt(graph: Graph, diagram: Diagram, sample: str) -> str:
+def prompt_among(fields: Sequence[Parameter]) -> Parameter | None:
+    """Where a workflow has its prompt: fields of its form come first, then those it could have."""
+    return next((each for each in fields if each.name == PROMPT), None)
+
+
+def _with_prompt(graph: Graph, place: Parameter | None, sample: str) -> str:
     """Put the sample where the workflow has its prompt; the prompt that it then has."""
-    place = next((each for each in diagram.parameters if each.name == PROMPT), None)
     inputs = graph[place.node]["inputs"] if place and place.node in graph else {}
     if place is None or not isinstance(inputs.get(place.input), str):
         return sample

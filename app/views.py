@@ -123,6 +123,8 @@ class JobView(Wire):
     workflow_id: str
     workflow_version: int | None
     """Of a saved workflow: which of its versions."""
+    workflow_name: str
+    """What people call the preset or the saved workflow."""
     source: str
     """Who asked; sources take turns."""
     prompt: str
@@ -325,8 +327,12 @@ def job_view(
     position: int | None,
     reason: str | None,
     say: Say,
+    called: str = "",
 ) -> JobView:
-    """The full form of a job; `say` puts sentences into the language of whoever reads it."""
+    """The full form of a job; `say` puts sentences into the language of whoever reads it.
+
+    `called` is the name of its workflow, where that is known.
+    """
     params = params_view(job)
     assert params is not None
     workflow_id, workflow_version = split_id(job.request.preset)
@@ -338,6 +344,7 @@ def job_view(
         backend_id=job.backend_id,
         workflow_id=workflow_id,
         workflow_version=workflow_version,
+        workflow_name=workflow_id if called in ("", job.request.preset) else called,
         source=job.source,
         fallback=job.terms.fallback,
         tags=list(job.terms.tags),

@@ -3,15 +3,15 @@
 import asyncio
 from dataclasses import dataclass
 
+from app.drawing.checks.checking import check
+from app.drawing.checks.readiness import Readiness, runs_on, summary
+from app.drawing.convert import to_api
+from app.drawing.diagram import Diagram
+from app.drawing.findings import Finding, Severity
+from app.drawing.schema import Schemas
 from app.errors import NotFoundError
 from app.fleet import Fleet
-from app.graphs.checking import check
-from app.graphs.convert import to_api
-from app.graphs.diagram import Diagram
-from app.graphs.findings import Finding, Severity
 from app.graphs.nodes import Graph
-from app.graphs.readiness import Readiness, runs_on, summary
-from app.graphs.schema import Schemas
 from app.known_nodes import KnownNodes
 from app.models import BackendInfo, BackendStatus
 from app.said import Said

@@ -9,18 +9,20 @@ from typing import Any, Literal, Protocol, cast
 from urllib.parse import quote
 from uuid import UUID
 
+from app.drawing.checks.checking import check
+from app.drawing.diagram import Diagram, Parameter
+from app.drawing.files.importing import Imported, read_file
+from app.drawing.files.ui_format import write_ui
+from app.drawing.findings import Finding
+from app.drawing.form.parameters import rebind, suggest
+from app.drawing.saved import as_requested
+from app.drawing.schema import Schemas
 from app.errors import BackendUnreachableError, InvalidRequestError, NotFoundError
 from app.fleet import Fleet
-from app.graphs.checking import check
-from app.graphs.diagram import Diagram
-from app.graphs.findings import Finding
-from app.graphs.importing import Imported, read_file
 from app.graphs.nodes import Graph
-from app.graphs.parameters import suggest
 from app.graphs.running import split_id
-from app.graphs.schema import Schemas
 from app.known_nodes import KnownNodes
-from app.models import BackendInfo, Image, Workflow
+from app.models import BackendInfo, GenerationRequest, Image, Workflow, WorkflowVersion
 from app.ports import FileStore, ImageStore
 from app.runs import Forwarded, Proxy
 from app.said import Said
@@ -113,14 +115,21 @@ class WorkflowFiles:
             diagram=imported.diagram,
         )
 
-    async def read(self, document: Mapping[str, Any]) -> Diagram:
+    async def read(
+        self, document: Mapping[str, Any], *, form: tuple[Parameter, ...] = ()
+    ) -> Diagram:
         """The diagram of a document as ComfyUI keeps it, or in API format.
+
+        One without a form of its own gets this one, at the nodes that it fits; without any, the
+        one that suggests itself.
 
         Raises:
             InvalidRequestError: it is no workflow.
         """
         data = await asyncio.to_thread(_json, document)
-        imported, _ = await asyncio.to_thread(_examined, data, name="", schemas=self._known.schemas)
+        imported, _ = await asyncio.to_thread(
+            _examined, data, name="", schemas=self._known.schemas, form=form
+        )
         return imported.diagram
 
     async def take_template(self, name: str, *, author: str = YOU) -> Taken:
@@ -156,13 +165,7 @@ class WorkflowFiles:
         """
         query = f"dir={_FOLDER}&recurse=true"
         body = await self._fetch(backend_id, path="userdata", query=query)
-        try:
-            listed: Any = [] if body is None else json.loads(body)
-        except ValueError:
-            listed = []
-        names = cast("list[Any]", listed) if isinstance(listed, list) else []
-        paths = (each for each in names if isinstance(each, str))
-        return sorted(each.replace("\\", "/") for each in paths if each.endswith(".json"))
+        return [] if body is None else await asyncio.to_thread(_listed, body)
 
     async def take_served(self, backend_id: str, path: str, *, author: str = YOU) -> Taken:
         """Put a workflow that people keep on a backend into the library.
@@ -179,36 +182,51 @@ class WorkflowFiles:
         return await self.take(body, name=PurePosixPath(path).stem, author=author)
 
     async def export(
-        self, workflow_id: UUID, *, as_format: Format, number: int | None = None
+        self,
+        workflow_id: UUID,
+        *,
+        as_format: Format,
+        number: int | None = None,
+        draft: Diagram | None = None,
     ) -> Exported:
-        """A version (None: the newest) as a file.
+        """A version (None: the newest) as a file, or else its draft if that is given.
 
         Raises:
             NotFoundError: there is no such workflow or version.
             InvalidRequestError: nothing of it runs, so there is no API format of it.
         """
         workflow = await self._workflows.get(workflow_id)
-        version = await self._workflows.version(workflow_id, number)
         stem = _file_name(workflow.name)
+        if draft is None:
+            version = await self._workflows.version(workflow_id, number)
+            document, graph = version.document, version.graph
+            diagram = await self._workflows.read(version)
+        else:
+            made = await self._workflows.converted(draft)
+            document, graph, diagram = made.document, made.graph, draft
+            stem = f"{stem} (draft)"
         if as_format == "ui":
-            data = await asyncio.to_thread(_json, version.document)
+            data = await asyncio.to_thread(_json, document)
             return Exported(name=f"{stem}.json", mime="application/json", data=data)
         if as_format == "api":
-            if version.graph is None:
+            if graph is None:
                 raise InvalidRequestError(
                     "format",
                     Said("Nothing of this workflow runs yet."),
                     fix=Said("Add a node that makes something, or export it as drawn."),
                 )
-            data = await asyncio.to_thread(_json, version.graph)
+            data = await asyncio.to_thread(_json, graph)
             return Exported(name=f"{stem} (API).json", mime="application/json", data=data)
-        texts = {"workflow": json.dumps(version.document)}
-        if version.graph is not None:
-            texts["prompt"] = json.dumps(version.graph)
-        diagram = await self._workflows.read(version)
+        inside = (
+            {"workflow": document} if graph is None else {"workflow": document, "prompt": graph}
+        )
         picture = await self._picture_of(workflow)
-        data = await asyncio.to_thread(self._cards.make, diagram, picture=picture, texts=texts)
+        data = await asyncio.to_thread(self._card, diagram, picture=picture, inside=inside)
         return Exported(name=f"{stem}.png", mime="image/png", data=data)
+
+    def _card(self, diagram: Diagram, *, picture: Path | None, inside: Mapping[str, Any]) -> bytes:
+        texts = {name: json.dumps(value) for name, value in inside.items()}
+        return self._cards.make(diagram, picture=picture, texts=texts)
 
     async def _picture_of(self, workflow: Workflow) -> Path | None:
         image = await self._images.get(workflow.thumbnail) if workflow.thumbnail else None
@@ -220,9 +238,12 @@ class WorkflowFiles:
         if request is not None and request.graph is not None:
             return await asyncio.to_thread(_json, request.graph)
         workflow_id, number = split_id(request.preset if request else "")
-        if number is not None:
+        if request is not None and number is not None:
             version = await self._workflows.version(UUID(workflow_id), number)
-            return await asyncio.to_thread(_json, version.document)
+            diagram = await self._workflows.read(version)
+            return await asyncio.to_thread(
+                _as_made, version, diagram, request, schemas=self._known.schemas
+            )
         path = self._files.path(image.file)
         try:
             return await asyncio.to_thread(path.read_bytes)
@@ -247,18 +268,41 @@ class WorkflowFiles:
             return await _read(answer, info)
 
 
+def _listed(body: bytes) -> list[str]:
+    """The paths of workflows among what a backend says it keeps; none if it talks nonsense."""
+    try:
+        listed: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    names = cast("list[Any]", listed) if isinstance(listed, list) else []
+    paths = (each for each in names if isinstance(each, str))
+    return sorted(each.replace("\\", "/") for each in paths if each.endswith(".json"))
+
+
 def too_large() -> InvalidRequestError:
     """A file of more bytes than are read."""
     return InvalidRequestError("file", Said("The file has more than {n} MB.", n=MAX_BYTES // 2**20))
 
 
-def _examined(data: bytes, *, name: str, schemas: Schemas) -> tuple[Imported, tuple[Finding, ...]]:
+def _examined(
+    data: bytes, *, name: str, schemas: Schemas, form: tuple[Parameter, ...] = ()
+) -> tuple[Imported, tuple[Finding, ...]]:
     imported = read_file(data, name=name, schemas=schemas)
     diagram = imported.diagram
+    if not diagram.parameters and form:
+        diagram, _ = rebind(replace(diagram, parameters=form), schemas=schemas)
     if not diagram.parameters:
         diagram = replace(diagram, parameters=suggest(diagram, schemas=schemas))
     findings = (*imported.findings, *check(diagram, schemas=schemas))
     return replace(imported, diagram=diagram), findings
+
+
+def _as_made(
+    version: WorkflowVersion, diagram: Diagram, request: GenerationRequest, *, schemas: Schemas
+) -> bytes:
+    """The document of a version with the values of a job in it."""
+    filled = as_requested(version, diagram, request, schemas=schemas)
+    return _json(write_ui(filled, schemas=schemas))
 
 
 def _unique(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -272,7 +316,7 @@ def _plain_name(name: str, imported: Imported) -> str:
     wanted = name or imported.name
     text = "".join(each if each.isprintable() else " " for each in wanted)
     plain = " ".join(text.encode(errors="replace").decode().split())
-    for suffix in (".json", ".png", ".webp", ".jpg", ".jpeg"):
+    for suffix in (".json", ".png", ".webp", ".jpg", ".jpeg", ".txt"):
         plain = plain.removesuffix(suffix)
     return plain[:MAX_NAME].strip() or "Workflow"
 

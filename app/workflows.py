@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from app.drawing.convert import to_api
+from app.drawing.diagram import Diagram
+from app.drawing.diffs.diffing import Comparison, compare
+from app.drawing.files.ui_format import read_ui, write_ui
+from app.drawing.findings import Finding
+from app.drawing.saved import preset_of
+from app.drawing.schema import Schemas
 from app.errors import InvalidRequestError, NotFoundError
 from app.events import EventBus, JobChanged, LoggedEvent, WorkflowChanged
-from app.graphs.convert import to_api
-from app.graphs.diagram import Diagram
-from app.graphs.diffing import Comparison, compare
-from app.graphs.findings import Finding
 from app.graphs.nodes import Graph
 from app.graphs.preset import Preset
 from app.graphs.running import split_id
-from app.graphs.saved import preset_of
-from app.graphs.schema import Schemas
-from app.graphs.ui_format import read_ui, write_ui
 from app.ids import new_id
 from app.known_nodes import KnownNodes
 from app.models import JobState, Workflow, WorkflowVersion
@@ -278,7 +278,7 @@ class WorkflowService:
 
     async def read(self, version: WorkflowVersion) -> Diagram:
         """What a version draws."""
-        diagram, _ = await asyncio.to_thread(_read, version, self._known)
+        diagram, _ = await asyncio.to_thread(_read, version, self._known.schemas)
         return diagram
 
     async def compare(self, workflow_id: UUID, old: int, new: int | Diagram) -> Comparison:
@@ -351,7 +351,8 @@ class WorkflowService:
         self, workflow: Workflow, version: WorkflowVersion, *, diagram: Diagram | None = None
     ) -> Preset | None:
         try:
-            return await asyncio.to_thread(_preset, workflow, version, diagram, self._known)
+            schemas = self._known.schemas
+            return await asyncio.to_thread(_preset, workflow, version, diagram, schemas)
         except Exception:  # one workflow that cannot be read must not keep the app from starting
             log.exception("Workflow %s, version %d cannot be offered", workflow.id, version.number)
             return None
@@ -414,8 +415,8 @@ def _searched(workflow: Workflow) -> str:
     return " ".join((workflow.name, workflow.description, *workflow.tags)).casefold()
 
 
-def _read(version: WorkflowVersion, known: KnownNodes) -> tuple[Diagram, tuple[Finding, ...]]:
-    return read_ui(version.document, schemas=known.schemas)
+def _read(version: WorkflowVersion, schemas: Schemas) -> tuple[Diagram, tuple[Finding, ...]]:
+    return read_ui(version.document, schemas=schemas)
 
 
 def convert(diagram: Diagram, *, schemas: Schemas) -> Converted:
@@ -429,7 +430,7 @@ def convert(diagram: Diagram, *, schemas: Schemas) -> Converted:
 
 
 def _preset(
-    workflow: Workflow, version: WorkflowVersion, diagram: Diagram | None, known: KnownNodes
+    workflow: Workflow, version: WorkflowVersion, diagram: Diagram | None, schemas: Schemas
 ) -> Preset:
-    drawn = diagram or _read(version, known)[0]
-    return preset_of(workflow, version, drawn, schemas=known.schemas)
+    drawn = diagram or _read(version, schemas)[0]
+    return preset_of(workflow, version, drawn, schemas=schemas)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from app.errors import OrchestratorError
+from app.errors import OrchestratorError, StorageError
 from components import modules as _modules  # noqa: F401  (registers what toast.js imports)
 from components.i18n import say, texts, tr
 
@@ -67,6 +67,17 @@ def show_error(error: Exception) -> None:
         log.error("Unexpected error in a page (%s)", number, exc_info=error)
         text = tr("Something went wrong. The reason is in the log as {number}.", number=number)
     _toast().show(text, kind="error")
+
+
+def show_change(
+    problem: StorageError | None, *, before: StorageError | None
+) -> StorageError | None:
+    """Say once that what is drawn cannot be kept, and once that it can again; the problem now."""
+    if problem is not None and before is None:
+        show_error(problem)
+    elif problem is None and before is not None:
+        show_done(tr("What you draw is kept again"))
+    return problem
 
 
 def _toast() -> Toast:

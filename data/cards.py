@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image as Pillow
 from PIL import ImageDraw, PngImagePlugin
 
-from app.graphs.diagram import Diagram, DiagramNode, Mode
+from app.drawing.diagram import Diagram, DiagramNode, Mode
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The folder of the pictures that were given to start from: by content, whole or not at all."""
+"""The folder of the files that were given to start from: by content, whole or not at all."""
 
 import asyncio
 import hashlib
@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from av.error import FFmpegError
 from PIL import Image as Pillow
 
 from app.errors import InvalidRequestError, NotFoundError
 from app.inputs import InputFile
 from app.said import Said
 from data.files import move_into_place, storage_error
+from data.input_media import KINDS, Shape, examine, first_frame, format_of, look
+from data.media import write_thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ _ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)
 _WORKERS = 2  # decoding saturates a core
 _FIELD = "file"
+_THUMBNAILS = "thumbnails"
 
 
 class InputFiles:
@@ -45,27 +49,38 @@ class InputFiles:
         self._decoding = asyncio.Semaphore(_WORKERS)
 
     async def save(self, data: bytes) -> InputFile:
-        """Keep a picture; one that is there already is left as it is."""
+        """Keep a file; one that is there already is left as it is."""
         async with self._decoding:
-            suffix, width, height = await asyncio.to_thread(_examine, data)
+            shape = await asyncio.to_thread(_examine, data)
             digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-            target = self.path(f"{digest}.{suffix}")
+            target = self.path(f"{digest}.{shape.suffix}")
             try:
                 await asyncio.to_thread(_write, data, target)
             except OSError as exc:
                 raise storage_error(target, exc) from exc
-        return InputFile(name=target.name, width=width, height=height, size_bytes=len(data))
+        return _file(target.name, shape, size_bytes=len(data))
 
     async def look(self, name: str) -> InputFile | None:
-        """What is known of a picture that is there."""
+        """What is known of a file that is there."""
         path = self.path(name)
         try:
             return await asyncio.to_thread(_look, path)
-        except OSError:
+        except (OSError, FFmpegError):
             return None
 
+    async def thumbnail(self, name: str) -> Path | None:
+        """A small picture of it, its first frame if it is a video; None: there is none to see."""
+        target = self._folder / _THUMBNAILS / f"{name}.webp"
+        try:
+            async with self._decoding:
+                made = await asyncio.to_thread(_make_thumbnail, self.path(name), target)
+        except (OSError, FFmpegError, ValueError):
+            log.info("There is no thumbnail of the input %s", name, exc_info=True)
+            return None
+        return target if made else None
+
     async def copy(self, source: Path) -> InputFile:
-        """Keep a picture that lies elsewhere."""
+        """Keep a file that lies elsewhere."""
         try:
             data = await asyncio.to_thread(_read, source)
         except FileNotFoundError as exc:
@@ -75,20 +90,37 @@ class InputFiles:
         return await self.save(data)
 
     def path(self, name: str) -> Path:
-        """Where the picture lies; it may be missing."""
+        """Where the file lies; it may be missing."""
         return self._folder / name
 
 
-def _examine(data: bytes) -> tuple[str, int, int]:
-    """Decode the whole picture, so that a damaged one is found now: suffix, width, height."""
+def _file(name: str, shape: Shape, *, size_bytes: int) -> InputFile:
+    return InputFile(
+        name=name,
+        kind=shape.kind,
+        width=shape.width,
+        height=shape.height,
+        size_bytes=size_bytes,
+        duration_s=shape.duration_s,
+    )
+
+
+def _examine(data: bytes) -> Shape:
+    """Read the whole file, so that a damaged one is found now."""
     if len(data) > MAX_BYTES:
         raise _too_large_a_file()
+    media = format_of(data)
+    return _examine_picture(data) if media is None else examine(data, media, most_pixels=MAX_PIXELS)
+
+
+def _examine_picture(data: bytes) -> Shape:
     try:
         with Pillow.open(io.BytesIO(data), formats=_FORMATS) as picture:
             _require_size(picture)
             width, height = _seen_size(picture)
             picture.load()
-            return _SUFFIXES[picture.format or ""], width, height
+            suffix = _SUFFIXES[picture.format or ""]
+            return Shape(suffix=suffix, kind="image", width=width, height=height)
     except InvalidRequestError:
         raise
     except Pillow.DecompressionBombError as exc:
@@ -96,8 +128,11 @@ def _examine(data: bytes) -> tuple[str, int, int]:
     except Pillow.UnidentifiedImageError as exc:
         raise InvalidRequestError(
             _FIELD,
-            Said("The file is not a picture that can be read."),
-            fix=Said("Give a PNG, JPEG, WebP, GIF, BMP or TIFF file."),
+            Said("The file is not a picture, a video or a sound that can be read."),
+            fix=Said(
+                "Give a PNG, JPEG, WebP, GIF, BMP or TIFF picture, an MP4, WebM, MOV or MKV video,"
+                " or a WAV, MP3, FLAC or OGG sound."
+            ),
         ) from exc
     except Exception as exc:  # the decoders have many ways to say that a file is broken
         log.info("An input picture cannot be decoded", exc_info=True)
@@ -114,10 +149,25 @@ def _require_size(picture: Pillow.Image) -> None:
 
 
 def _look(path: Path) -> InputFile:
+    if path.suffix[1:] in KINDS:
+        return _file(path.name, look(path), size_bytes=path.stat().st_size)
     with Pillow.open(path) as picture:
         width, height = _seen_size(picture)
-    size_bytes = path.stat().st_size
-    return InputFile(name=path.name, width=width, height=height, size_bytes=size_bytes)
+    shape = Shape(suffix=path.suffix[1:], kind="image", width=width, height=height)
+    return _file(path.name, shape, size_bytes=path.stat().st_size)
+
+
+def _make_thumbnail(path: Path, target: Path) -> bool:
+    if target.exists():
+        return True
+    if path.suffix[1:] in KINDS:
+        frame = first_frame(path)
+        if frame is not None:
+            write_thumbnail(frame, target)
+        return frame is not None
+    with Pillow.open(path) as picture:
+        write_thumbnail(picture, target)
+    return True
 
 
 def _read(path: Path) -> bytes:

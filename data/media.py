@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
@@ -153,7 +155,7 @@ def _look_at_video(path: Path, thumbnail: Path, *, mime: str) -> Seen:
                 raise BadOutputError(Said("The video holds no picture."))
             stream = container.streams.video[0]
             _refuse_too_large(stream.width, stream.height)
-            duration_s = _length_of_video(container)
+            duration_s = length_of(container, stream)
             container.seek(0)
             frame = next(container.decode(stream))
             write_thumbnail(Pillow.fromarray(frame.to_ndarray(format="rgb24")), thumbnail)
@@ -166,19 +168,24 @@ def _look_at_video(path: Path, thumbnail: Path, *, mime: str) -> Seen:
     )
 
 
-def _length_of_video(container: InputContainer) -> float | None:
+def length_of(
+    container: InputContainer, stream: VideoStream | AudioStream, *, trusted: bool = True
+) -> float | None:
     """How long it is; every packet is read, so that a missing end is noticed.
+
+    `trusted`: the length that the file claims is no guess.
 
     Raises:
         BadOutputError: the file ends before the video does.
     """
-    stream = container.streams.video[0]
     end = 0.0
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise BadOutputError(Said("The video is truncated or damaged."))
         if packet.pts is not None:
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    if not trusted:
+        return end or None
     claimed = None
     if stream.duration is not None and stream.time_base is not None:
         claimed = float(stream.duration * stream.time_base)

@@ -9,9 +9,9 @@ from uuid import UUID
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from app.drawing.files.from_api import from_api
 from app.errors import InvalidRequestError, NotFoundError, OrchestratorError
 from app.events import BackendChanged, BackendRemoved, Event, WorkflowChanged
-from app.graphs.from_api import from_api
 from app.graphs.running import split_id
 from app.models import Workflow
 from app.said import Said
@@ -19,11 +19,12 @@ from app.services import Services
 from components import notify
 from components.feed import Batch, ClientFeed
 from components.generation_form.choices import Choices
-from components.i18n import say, tr, trn
+from components.i18n import say, tr
 from components.scope import Scope
 from components.workflow_graph import IS_AVAILABLE, how_to_get
 from components.workflow_library import WorkflowLibrary
-from pages.drawing import Drawing, known_id
+from pages.arriving import open_taken
+from pages.drawing import Drawing
 
 SHEET = Path(__file__).with_name("builder.css")
 SHORTCUTS: tuple[tuple[str, str], ...] = (
@@ -40,6 +41,7 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("?", "All keys of the graph"),
 )
 """Keys and what they do here; the descriptions are messages for `tr`."""
+_MAX_DIGITS = 10
 _NAME = 80  # characters of a prompt that a workflow is called by
 _FEATURED = ("image_sdxl_simple", "sdxlturbo_example", "sd3.5_simple_example")
 
@@ -56,32 +58,33 @@ def library(services: Services, image: str | None = None, job: str | None = None
             scope.task(_Library(services).run(), name="workflow library")
 
 
-def workflow(services: Services, workflow_id: str) -> None:
-    """The page at `/builder/{workflow_id}`."""
+def workflow(services: Services, workflow_id: str, version: str = "") -> None:
+    """The page at `/builder/{workflow_id}`; `?version=<n>` shows what is new since that one."""
     ui.page_title(f"{tr('Builder')} – Orchestrator")
     with Scope(classes="o-page o-builder") as scope:
         if IS_AVAILABLE:
-            scope.task(_draw(services, workflow_id), name="builder")
+            scope.task(_draw(services, workflow_id, since=version), name="builder")
         else:
             _say(tr("The canvas is not there yet"), how_to_get(), testid="builder-unavailable")
 
 
-async def _draw(services: Services, workflow_id: str) -> None:
+async def _draw(services: Services, workflow_id: str, *, since: str) -> None:
     try:
-        found = await services.workflows.get(known_id(workflow_id))
+        found = await services.workflows.get(_known_id(workflow_id))
         draft = await services.drafts.open(found.id)
     except OrchestratorError as exc:
         _say(tr("This workflow cannot be opened"), str(exc), testid="builder-missing")
         return
     ui.page_title(f"{found.name} – Orchestrator")
-    await Drawing(services, found, draft).run()
+    old = int(since) if since.isdecimal() and len(since) < _MAX_DIGITS else 0
+    await Drawing(services, found, draft, since=old).run()
 
 
 async def _open_maker(services: Services, wanted: str, *, is_job: bool) -> None:
     """Go to the workflow that made a picture or belongs to a job."""
     try:
         maker = _maker_of_job if is_job else _maker_of_image
-        found = await maker(services, known_id(wanted))
+        found = await maker(services, _known_id(wanted))
     except OrchestratorError as exc:
         notify.show_error(exc)
         await _Library(services).run()
@@ -89,7 +92,8 @@ async def _open_maker(services: Services, wanted: str, *, is_job: bool) -> None:
         ui.navigate.to(f"/builder/{found}")
 
 
-async def _maker_of_job(services: Services, job_id: UUID) -> UUID:
+async def _maker_of_job(services: Services, job_id: UUID) -> object:
+    """What of `/builder/` shows the workflow of a job."""
     job = await services.jobs.detail(job_id, say=say)
     request = (await services.jobs.get(job_id)).request
     saved = await _kept(services, request.preset)
@@ -109,21 +113,23 @@ async def _maker_of_job(services: Services, job_id: UUID) -> UUID:
     return (await services.workflow_files.take_image(images[0].id)).workflow.id
 
 
-async def _maker_of_image(services: Services, image_id: UUID) -> UUID:
+async def _maker_of_image(services: Services, image_id: UUID) -> object:
+    """What of `/builder/` shows the workflow of a picture."""
     image = await services.gallery.get(image_id)
-    saved = await _kept(services, image.workflow_id or "")
+    saved = await _kept(services, f"{image.workflow_id}@{image.workflow_version}")
     return saved or (await services.workflow_files.take_image(image_id)).workflow.id
 
 
-async def _kept(services: Services, preset: str) -> UUID | None:
-    """The workflow that a preset is a version of, if it is in the library."""
+async def _kept(services: Services, preset: str) -> str | None:
+    """What of `/builder/` shows the version that a preset is, if it is in the library."""
     workflow_id, number = split_id(preset)
     if number is None:
         return None
     try:
-        return (await services.workflows.get(known_id(workflow_id))).id
+        found = await services.workflows.get(_known_id(workflow_id))
     except NotFoundError:
         return None
+    return f"{found.id}?version={number}"
 
 
 class _Library:
@@ -141,7 +147,7 @@ class _Library:
             backends=[{"id": each.id, "name": each.name} for each in infos],
             featured=await self._featured(),
         )
-        self._library.on("open", self._open)
+        self._library.on("open", lambda event: open_taken(event.args))
         self._library.on("blank", self._blank)
         self._library.on("duplicate", self._duplicate)
         self._library.on("tag", self._tag)
@@ -191,14 +197,6 @@ class _Library:
             "runs": runs,
         }
 
-    def _open(self, event: GenericEventArguments) -> None:
-        made: dict[str, Any] = event.args
-        said = int(made.get("report") or 0)
-        ui.navigate.to(f"/builder/{made['id']}")
-        if said:
-            text = trn("{n} remark on what was read", "{n} remarks on what was read", said)
-            notify.show_done(text)
-
     async def _blank(self) -> None:
         try:
             made = await self._services.workflows.create(tr("New workflow"))
@@ -210,7 +208,7 @@ class _Library:
     async def _duplicate(self, event: GenericEventArguments) -> None:
         workflows = self._services.workflows
         try:
-            source = await workflows.get(known_id(str(event.args)))
+            source = await workflows.get(_known_id(str(event.args)))
             name = tr("Copy of {name}", name=source.name)[:200]
             await workflows.duplicate(source.id, name=name)
         except OrchestratorError as exc:
@@ -222,14 +220,14 @@ class _Library:
         given: dict[str, Any] = event.args
         tags = [str(each) for each in given["tags"]]
         try:
-            await self._services.workflows.edit(known_id(str(given["id"])), tags=tags)
+            await self._services.workflows.edit(_known_id(str(given["id"])), tags=tags)
         except OrchestratorError as exc:
             notify.show_error(exc)
 
     async def _remove(self, event: GenericEventArguments) -> None:
         workflows = self._services.workflows
         try:
-            gone = await workflows.get(known_id(str(event.args)))
+            gone = await workflows.get(_known_id(str(event.args)))
             await workflows.delete(gone.id)
         except OrchestratorError as exc:
             notify.show_error(exc)
@@ -241,6 +239,18 @@ class _Library:
 def _fold(event: Event, batch: Batch) -> None:
     if isinstance(event, WorkflowChanged | BackendChanged | BackendRemoved):
         batch["workflows"] = {"now": True}
+
+
+def _known_id(text: str) -> UUID:
+    """The id of a workflow in an address.
+
+    Raises:
+        NotFoundError: it is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError as exc:
+        raise NotFoundError(tr("There is no workflow {id}.", id=text[:60])) from exc
 
 
 def _say(title: str, text: str, *, testid: str) -> None:

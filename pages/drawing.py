@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 from typing import Any
-from uuid import UUID
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from app.drafts import Draft
-from app.errors import InvalidRequestError, NotFoundError, OrchestratorError
+from app.drawing.checks.readiness import Readiness
+from app.drawing.searching import search
+from app.errors import InvalidRequestError, NotFoundError, OrchestratorError, StorageError
 from app.events import (
     BackendChanged,
     BackendRemoved,
@@ -21,8 +22,6 @@ from app.events import (
     JobReasonsChanged,
     WorkflowChanged,
 )
-from app.graphs.readiness import Readiness
-from app.graphs.searching import search
 from app.models import BackendInfo, Workflow
 from app.services import Services
 from app.workflows import YOU
@@ -34,6 +33,7 @@ from components.i18n import say, tr
 from components.workflow_graph import WorkflowGraph
 from components.workflow_panel import WorkflowPanel, views
 from components.workflow_panel.checks import look_over
+from pages.arriving import open_taken
 from pages.trying import Trying
 
 log = logging.getLogger(__name__)
@@ -45,15 +45,20 @@ _PAUSE_S = 0.2
 class Drawing:
     """Builds the page of a workflow; `run` keeps it right."""
 
-    def __init__(self, services: Services, workflow: Workflow, draft: Draft) -> None:
+    def __init__(
+        self, services: Services, workflow: Workflow, draft: Draft, *, since: int = 0
+    ) -> None:
+        """`since` is the version whose differences to the draft are shown first; 0: none."""
         self._services = services
         self._workflow = workflow
         self._draft = draft
+        self._since = since if draft.dirty or since != draft.base else 0
         self._client = ui.context.client
         self._path = ""
         self._rev = 0
         self._selected: list[str] = []
         self._checked: views.Checked | None = None
+        self._problem: StorageError | None = None
         self._machines: tuple[object, ...] = ()
         self._due = {"check", "versions"}
         self._wake = asyncio.Event()
@@ -63,7 +68,11 @@ class Drawing:
             self.graph = WorkflowGraph()
             self.panel = WorkflowPanel(workflow=str(workflow.id))
             with self.panel:
-                self._preview = OptionFields(offered=self._offered, is_preview=True)
+                self._preview = OptionFields(
+                    wildcards=services.settings.wildcards_dir,
+                    offered=self._offered,
+                    is_preview=True,
+                )
         self.status = BuilderStatus()
         self._trying = Trying(services, self)
         self._listen()
@@ -135,6 +144,9 @@ class Drawing:
         bar.on("save", self._save)
         bar.on("validate", self._validate)
         bar.on("versions", lambda: panel.open("versions"))
+        bar.on("open", lambda event: open_taken(event.args, is_beside=True))
+        bar.on("picture", lambda event: graph.add_picture(event.args))
+        bar.on("failed", lambda event: _complain(str(event.args)))
         bar.on("narrow", self._narrow)
         bar.on("test", self._trying.start)
         bar.on("stop", self._trying.stop)
@@ -266,7 +278,10 @@ class Drawing:
             self.panel.send({"comparison": None})
             self.graph.send_marks(None)
             return
-        old, new = int(event.args["old"]), int(event.args["new"])
+        await self._show_changes(int(event.args["old"]), int(event.args["new"]))
+
+    async def _show_changes(self, old: int, new: int = 0) -> None:
+        """Say what is different since a version, in words and on the canvas; 0 is the draft."""
         try:
             found = await self._services.workflows.compare(
                 self._workflow.id, old, new or self._draft.diagram
@@ -302,6 +317,10 @@ class Drawing:
         self._show_node()
         self._note("check", "versions")
         self._trying.show()
+        since, self._since = self._since, 0
+        if since:
+            self.panel.open("versions")
+            await self._show_changes(since)
 
     def _fold(self, event: Event, batch: Batch) -> None:
         match event:
@@ -320,6 +339,7 @@ class Drawing:
     def _send(self, batch: Batch) -> None:
         if "draft" in batch:
             self._send_changes()
+            self._problem = notify.show_change(self._draft.problem, before=self._problem)
         if "versions" in batch:
             self._note("versions")
         if "backends" in batch and (now := self._standing()) != self._machines:
@@ -378,8 +398,11 @@ class Drawing:
         self.status.send({"selected": len(self._selected)})
 
     def _show_checked(self, checked: views.Checked) -> None:
-        findings = [views.finding_view(each) for each in checked.findings]
-        needs = views.needs_view(checked, known=self._services.known_nodes)
+        known = self._services.known_nodes
+        findings = [
+            views.located_view(each, checked.diagram, known.schemas) for each in checked.findings
+        ]
+        needs = views.needs_view(checked, known=known)
         self.graph.send_findings(views.findings_by_node(checked.findings))
         self.panel.send(
             {
@@ -390,8 +413,10 @@ class Drawing:
                 "dirty": self._draft.dirty,
             }
         )
-        self.status.send(views.status_view(checked, summary=needs["summary"]))
-        self.bar.send(views.trial_offer(checked, schemas=self._services.known_nodes.schemas))
+        self.status.send(
+            views.status_view(checked, summary=needs["summary"], schemas=known.schemas)
+        )
+        self.bar.send(views.trial_offer(checked, schemas=known.schemas))
 
     def _show_form(self, checked: views.Checked) -> None:
         preset = checked.preset(self._workflow.name)
@@ -466,18 +491,6 @@ class Drawing:
         notify.show_error(
             NotFoundError(tr("This workflow was deleted. Bring it back in another window."))
         )
-
-
-def known_id(text: str) -> UUID:
-    """The id of a workflow in an address.
-
-    Raises:
-        NotFoundError: it is none.
-    """
-    try:
-        return UUID(text)
-    except ValueError as exc:
-        raise NotFoundError(tr("There is no workflow {id}.", id=text[:60])) from exc
 
 
 def _complain(reason: str) -> None:

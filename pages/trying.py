@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from nicegui.events import GenericEventArguments
 
+from app.drawing.editing.operations import Value
 from app.errors import ConflictError, InvalidRequestError, OrchestratorError
 from app.events import Event
-from app.graphs.operations import Value
 from app.models import AUTO, JobState
 from app.services import Services
 from app.trial import NewSeed, Sample, Trial

@@ -1,4 +1,4 @@
-"""Pictures to start from, and masks, over HTTP."""
+"""Files to start from over HTTP: pictures, masks, videos, sounds."""
 
 from typing import Annotated
 from uuid import UUID
@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 from app.api.deps import Here
 from app.api.problems import responses
 from app.inputs import InputFile
+from app.models import MediaKind
 from app.submission import Wire
 
 router = APIRouter(prefix="/api/inputs", tags=["inputs"])
@@ -18,6 +19,13 @@ router = APIRouter(prefix="/api/inputs", tags=["inputs"])
 _HEADERS = {
     "Cache-Control": "private, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
+}
+_KINDS: tuple[MediaKind, ...] = ("image", "video", "audio")
+_ANY: dict[str, dict[str, str]] = {
+    "image/*": {},
+    "video/*": {},
+    "audio/*": {},
+    "model/*": {},
 }
 _BODY = {
     "required": True,
@@ -42,7 +50,7 @@ _BODY = {
 
 
 class FromGallery(Wire):
-    """A picture that is in the gallery already."""
+    """A picture, a video or a sound that is in the gallery already."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"imageId": "01a1fc41-54ea-777a-94be-1da39cfc7cb7"}]}
@@ -52,13 +60,18 @@ class FromGallery(Wire):
 
 
 class InputView(Wire):
-    """A picture that was given; its `name` goes into `params.image` or `params.mask`."""
+    """A file that was given; its `name` goes into `params.image` or `params.mask`, or into the
+    parameter of a workflow that takes such a file."""
 
     name: str
+    kind: MediaKind
+    mime: str
     width: int
     height: int
     size_bytes: int
+    duration_seconds: float | None
     url: str
+    thumbnail_url: str | None
 
 
 @router.post(
@@ -68,9 +81,11 @@ class InputView(Wire):
     openapi_extra={"requestBody": _BODY},
 )
 async def add_input(here: Here, request: Request) -> InputView:
-    """Give a picture: a file in a form field `file`, or one of the gallery by its `imageId`.
+    """Give a picture (PNG, JPEG, WebP, GIF, BMP, TIFF), a video (MP4, WebM, MOV, MKV), a sound
+    (WAV, MP3, FLAC, OGG, M4A) or a 3D model (GLB) of up to 50 MB: a file in a form field `file`,
+    or one of the gallery by its `imageId`.
 
-    The same picture has the same name; it is safe to repeat.
+    The same file has the same name; it is safe to repeat.
     """
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         return _view(await here.inputs.add(await _uploaded(request)))
@@ -79,26 +94,40 @@ async def add_input(here: Here, request: Request) -> InputView:
         chosen = FromGallery.model_validate_json(body)
     except ValidationError as exc:
         raise HTTPException(422, "Send a file in a form field 'file', or {imageId}.") from exc
-    return _view(await here.inputs.from_image(chosen.image_id))
+    return _view(await here.inputs.from_image(chosen.image_id, kinds=_KINDS))
 
 
 @router.get("/{name}/info", responses=responses(404))
 async def input_info(here: Here, name: Annotated[str, Path(max_length=100)]) -> InputView:
-    """What is known of a picture that was given."""
+    """What is known of a file that was given."""
     return _view(await here.inputs.get(name))
 
 
 @router.get(
     "/{name}",
     response_class=FileResponse,
-    responses={200: {"content": {"image/*": {}}}, **responses(404)},
+    responses={200: {"content": _ANY}, **responses(404)},
 )
 async def input_file(here: Here, name: Annotated[str, Path(max_length=100)]) -> FileResponse:
-    """The picture itself."""
+    """The file itself; `Range` is understood."""
     found = await here.inputs.get(name)
     return FileResponse(
-        here.inputs.path(found.name), headers=_HEADERS, content_disposition_type="inline"
+        here.inputs.path(found.name),
+        headers=_HEADERS,
+        media_type=found.mime,
+        content_disposition_type="inline",
     )
+
+
+@router.get(
+    "/{name}/thumbnail",
+    response_class=FileResponse,
+    responses={200: {"content": {"image/webp": {}}}, **responses(404)},
+)
+async def input_thumbnail(here: Here, name: Annotated[str, Path(max_length=100)]) -> FileResponse:
+    """A small picture of it: of a video its first frame."""
+    path = await here.inputs.thumbnail(name)
+    return FileResponse(path, headers=_HEADERS, media_type="image/webp")
 
 
 async def _uploaded(request: Request) -> bytes:
@@ -110,10 +139,15 @@ async def _uploaded(request: Request) -> bytes:
 
 
 def _view(found: InputFile) -> InputView:
+    url = f"/api/inputs/{found.name}"
     return InputView(
         name=found.name,
+        kind=found.kind,
+        mime=found.mime,
         width=found.width,
         height=found.height,
         size_bytes=found.size_bytes,
-        url=f"/api/inputs/{found.name}",
+        duration_seconds=found.duration_s,
+        url=url,
+        thumbnail_url=f"{url}/thumbnail" if found.kind in ("image", "video") else None,
     )

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from app.api.deps import Here
-from app.graphs.schema import InputSpec, NodeSchema
+from app.drawing.schema import InputSpec, NodeSchema
 from app.known_nodes import KnownNodes
 from app.submission import Wire
 

@@ -8,11 +8,11 @@ from uuid import UUID
 from pydantic import Field
 
 from app.api.presets import OptionView, option_view
-from app.graphs.diffing import Change, Comparison
-from app.graphs.findings import Finding, Severity
+from app.drawing.checks.readiness import Lack, Readiness
+from app.drawing.diffs.diffing import Change, Comparison
+from app.drawing.findings import Finding, Severity
+from app.drawing.schema import Schemas
 from app.graphs.preset import Option, Preset
-from app.graphs.readiness import Lack, Readiness
-from app.graphs.schema import Schemas
 from app.models import Workflow, WorkflowVersion
 from app.submission import Wire
 from app.workflow_checks import Checked

@@ -23,8 +23,8 @@ from app.api.workflow_views import (
     taken_view,
     workflow_view,
 )
+from app.drawing.diagram import Diagram
 from app.errors import InvalidRequestError
-from app.graphs.diagram import Diagram
 from app.models import WorkflowVersion
 from app.said import Said
 from app.services import Services
@@ -200,7 +200,9 @@ async def change_workflow(
     """Rename, describe, tag, or save a new version."""
     diagram = None
     if changed.document is not None:
-        diagram = await here.workflow_files.read(changed.document)
+        before = await here.workflows.get(workflow_id)
+        drawn = await here.workflows.diagram(workflow_id) if before.version else Diagram()
+        diagram = await here.workflow_files.read(changed.document, form=drawn.parameters)
     if {changed.name, changed.description} != {None} or changed.tags is not None:
         await here.workflows.edit(
             workflow_id,
@@ -285,9 +287,16 @@ async def export_workflow(
     workflow_id: UUID,
     as_format: Annotated[Literal["api", "ui", "png"], Query(alias="format")] = "ui",
     version: Number | None = None,
+    draft: bool = False,
 ) -> Response:
-    """As ComfyUI opens it (`ui`), as it runs (`api`), or as a picture with both inside (`png`)."""
-    file = await here.workflow_files.export(workflow_id, as_format=as_format, number=version)
+    """As ComfyUI opens it (`ui`), as it runs (`api`), or as a picture with both inside (`png`).
+
+    The newest version unless one is named; with `draft`, what is drawn, saved or not.
+    """
+    drawn = (await here.drafts.open(workflow_id)).diagram if draft else None
+    file = await here.workflow_files.export(
+        workflow_id, as_format=as_format, number=version, draft=drawn
+    )
     disposition = f"attachment; filename*=utf-8''{quote(file.name)}"
     return Response(file.data, media_type=file.mime, headers={"Content-Disposition": disposition})
 
@@ -295,10 +304,10 @@ async def export_workflow(
 async def _save(
     here: Services, workflow_id: UUID, diagram: Diagram, *, author: str, note: str
 ) -> WorkflowVersion:
-    """The next version; pages that have the workflow open show it."""
+    """The next version; pages that have the workflow open show it, unless they drew on it."""
     version = await here.workflows.save(workflow_id, diagram, author=author, note=note)
     draft = here.drafts.peek(workflow_id)
-    if draft is not None:
+    if draft is not None and not draft.dirty:
         draft.replace(diagram)
         draft.saved(version.number, diagram)
     return version

@@ -1,7 +1,7 @@
 """A workflow given with the job: what of the request is put into it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from app.errors import InvalidRequestError
@@ -9,7 +9,7 @@ from app.graphs.choosing import files, find, lacking
 from app.graphs.nodes import (
     BUILT_IN,
     FOLDERS,
-    LOADS_PICTURES,
+    LOADS_FILES,
     Graph,
     copied,
     is_link,
@@ -77,18 +77,25 @@ def save_nodes(graph: Graph) -> list[str]:
 
 
 def is_of_ours(name: str) -> bool:
-    """Whether this is how pictures of app.inputs are named: by their hash."""
+    """Whether this is how files of app.inputs are named: by their hash."""
     return _OF_OURS.fullmatch(name) is not None
 
 
-def pictures_of_ours(graph: Graph, *, named: Collection[str | None]) -> list[tuple[str, str]]:
-    """The (node, file) that load a picture of app.inputs: one named, or one by its hash."""
+def files_of_ours(
+    graph: Graph, *, named: Collection[str | None], takes: Callable[[str, str], bool]
+) -> list[tuple[str, str, str]]:
+    """The (node, input, file) that load a file of app.inputs: one named, or one by its hash.
+
+    `takes` tells whether that input of a node class names an uploaded file there, for classes
+    that are not among the known ones.
+    """
     return [
-        (node_id, inputs["image"])
+        (node_id, name, value)
         for node_id, class_type, inputs in nodes_of(graph)
-        if class_type in LOADS_PICTURES
-        and isinstance(inputs.get("image"), str)
-        and (inputs["image"] in named or is_of_ours(inputs["image"]))
+        for name, value in inputs.items()
+        if isinstance(value, str)
+        and (value in named or is_of_ours(value))
+        and ((class_type, name) in LOADS_FILES or takes(class_type, name))
     ]
 
 

@@ -4,8 +4,20 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict, cast
 
-LOADS_PICTURES = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput"})
-"""The node classes whose `image` is the name of an uploaded file."""
+LOADS_FILES = frozenset(
+    {
+        ("LoadImage", "image"),
+        ("LoadImageMask", "image"),
+        ("LoadImageOutput", "image"),
+        ("LoadVideo", "file"),
+        ("LoadAudio", "audio"),
+        ("Load3D", "model_file"),
+        ("VHS_LoadVideo", "video"),
+        ("VHS_LoadVideoFFmpeg", "video"),
+        ("VHS_LoadAudioUpload", "audio"),
+    }
+)
+"""Where a graph names an uploaded file, also on backends that do not say so."""
 
 FOLDERS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("CheckpointLoaderSimple", "ckpt_name"): ("checkpoints",),

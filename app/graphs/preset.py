@@ -8,9 +8,11 @@ from app.graphs.nodes import Graph
 from app.models import MediaKind
 
 OptionType = Literal[
-    "int", "float", "bool", "choice", "text", "multiline", "seed", "image", "video"
+    "int", "float", "bool", "choice", "text", "multiline", "seed", "image", "video", "audio"
 ]
 OptionValue = str | int | float | bool
+GIVEN_FILES: Mapping[str, MediaKind] = {"image": "image", "video": "video", "audio": "audio"}
+"""The types whose value is a file of app.inputs, or one that the server has itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

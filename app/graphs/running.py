@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.graphs.choosing import files, find
-from app.graphs.inline import is_of_ours
 from app.graphs.nodes import FOLDERS, Graph, nodes_of
-from app.graphs.preset import Preset
+from app.graphs.preset import GIVEN_FILES, Option, Preset, Variant
+from app.graphs.samplers import nearest
 from app.models import Catalog, GenerationRequest
+from app.said import Said
 
 FIELDS = frozenset(
     {
@@ -28,6 +29,10 @@ FIELDS = frozenset(
     }
 )
 """What a request has a field of its own for; a parameter of such a name is that field."""
+
+
+_SAMPLING = frozenset({"KSampler", "KSamplerAdvanced", "KSamplerSelect", "BasicScheduler"})
+"""Classes that choose from the samplers and schedulers of a catalog; others have own lists."""
 
 
 def preset_id(workflow_id: object, number: int) -> str:
@@ -72,20 +77,49 @@ def values_of(
     return values
 
 
-def pictures_of_ours(preset: Preset, request: GenerationRequest) -> dict[str, str]:
-    """The pictures of app.inputs that a request gives to a saved workflow, by field.
+def files_of(preset: Preset, request: GenerationRequest) -> dict[str, tuple[Option, str]]:
+    """The files that a request gives to a saved workflow, by field, with what takes them.
 
-    Another name stands for a file that the server has itself.
+    A name that is none of app.inputs stands for a file that the server has itself; an empty one
+    for that which the workflow names.
     """
-    found: dict[str, str] = {}
+    found: dict[str, tuple[Option, str]] = {}
     for option in preset.options:
         if option.field is not None:
             value, field = getattr(request, option.field), f"params.{option.field}"
         else:
             value, field = request.options.get(option.name), f"params.options.{option.name}"
-        if option.type == "image" and isinstance(value, str) and is_of_ours(value):
-            found[field] = value
+        if option.type in GIVEN_FILES:
+            found[field] = (option, value if isinstance(value, str) else "")
     return found
+
+
+def with_near_samplers(
+    variant: Variant, values: dict[str, Any], catalog: Catalog
+) -> tuple[dict[str, Any], tuple[Said, ...]]:
+    """The values with the nearest sampler and scheduler that the backend has, and what changed."""
+    wanted = {name: str(values.get(name, "")) for name in ("sampler", "scheduler")}
+    used = nearest(
+        wanted["sampler"],
+        scheduler=wanted["scheduler"],
+        samplers=catalog.samplers,
+        schedulers=catalog.schedulers,
+    )
+    near = dict(values)
+    notices: list[Said] = []
+    for (name, asked), one in zip(wanted.items(), used, strict=True):
+        places = variant.bindings.get(name, ())
+        classes = {variant.graph[place.split(".", 1)[0]]["class_type"] for place in places}
+        if name in values and one != asked and classes and classes <= _SAMPLING:
+            near[name] = one
+            notices.append(_instead(name, wanted=asked, used=one))
+    return near, tuple(notices)
+
+
+def _instead(name: str, *, wanted: str, used: str) -> Said:
+    if name == "sampler":
+        return Said("There is no sampler {wanted}: {used} is used.", wanted=wanted, used=used)
+    return Said("There is no scheduler {wanted}: {used} is used.", wanted=wanted, used=used)
 
 
 def with_own_files(graph: Graph, catalog: Catalog) -> Graph:

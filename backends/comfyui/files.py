@@ -35,8 +35,8 @@ class ComfyFiles:
             data = await asyncio.to_thread(path.read_bytes)
         except OSError as exc:
             raise PromptRejectedError(
-                Said("The input picture {name} is gone.", name=path.name),
-                fix=Said("Choose the picture again."),
+                Said("The input file {name} is gone.", name=path.name),
+                fix=Said("Choose the file again."),
             ) from exc
         try:
             response = await self._client.answer(
@@ -55,7 +55,7 @@ class ComfyFiles:
         if status != HTTPStatus.OK:
             raise PromptRejectedError(
                 Said(
-                    "{backend} does not take the input picture {name}: it answered {status}.",
+                    "{backend} does not take the input file {name}: it answered {status}.",
                     backend=failures.label(self._info),
                     name=name,
                     status=status,

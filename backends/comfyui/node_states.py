@@ -1,20 +1,37 @@
 """Where each node of a run is, from messages that may be doubled, out of order or missing. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Literal
+from urllib.parse import urlencode
 
-from app.models import NodeProgress
+from app.models import NodeProgress, ShownFile
 from backends.comfyui.answers import Brief
 from backends.comfyui.messages import (
+    Made,
     NodeExecuted,
     NodesCached,
     NodesProgressed,
     NodeStarted,
+    OutputFile,
     RunFailedMessage,
     RunMessage,
     RunSucceededMessage,
 )
 
 _OVER = frozenset({"done", "cached", "failed"})
+_KINDS: Mapping[str, Literal["image", "video"]] = {
+    ".gif": "image",
+    ".jpeg": "image",
+    ".jpg": "image",
+    ".png": "image",
+    ".webp": "image",
+    ".mp4": "video",
+    ".webm": "video",
+}
+"""What browsers show, by the ending of its name."""
+_MOST_SHOWN = 16  # of one node
 
 
 class NodeStates:
@@ -41,8 +58,10 @@ class NodeStates:
             case NodesProgressed(nodes=nodes):
                 for node in nodes:
                     self._advance(node.node_id, node.value, node.maximum, finished=node.finished)
-            case NodeExecuted(node_id=node_id):
-                self._set(self._shown(node_id), NodeProgress(state="done"))
+            case NodeExecuted(node_id=node_id, made=made):
+                shown = self._shown(node_id)
+                self._set(shown, NodeProgress(state="done"))
+                self._show(shown, made)
             case RunFailedMessage(error=error):
                 self._set(self._shown(error.node_id), NodeProgress(state="failed"))
             case RunSucceededMessage():
@@ -77,6 +96,13 @@ class NodeStates:
             return
         self._states[node_id] = state
 
+    def _show(self, node_id: str, made: Sequence[Made]) -> None:
+        # Also of one that is over: a cached node reports what it made the last time.
+        known = self._states[node_id]
+        files = tuple(dict.fromkeys((*known.shown, *_shown_files(made))))[:_MOST_SHOWN]
+        if files != known.shown:
+            self._states[node_id] = replace(known, shown=files)
+
     def _finish_all(self) -> None:
         for node_id, state in self._states.items():
             if state.state == "running":
@@ -86,3 +112,14 @@ class NodeStates:
         # Nodes that another one expanded into are named "<that one>.…".
         outer = node_id.partition(".")[0]
         return outer if outer in self._brief else node_id
+
+
+def _shown_files(made: Sequence[Made]) -> Iterator[ShownFile]:
+    """The files that are there to be looked at only: whatever is saved comes home by itself."""
+    for file in made:
+        if not isinstance(file, OutputFile) or file.type != "temp":
+            continue
+        kind = _KINDS.get(PurePosixPath(file.filename).suffix.lower())
+        if kind is not None:
+            query = {"filename": file.filename, "type": file.type, "subfolder": file.subfolder}
+            yield ShownFile(address=f"view?{urlencode(query)}", kind=kind)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import mimetypes
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,6 +26,13 @@ MODEL_CHOICES = {
     ("TripleCLIPLoader", "clip_name3"): "text_encoders",
     ("UpscaleModelLoader", "model_name"): "upscale_models",
 }
+# Inputs that take an uploaded file, and the files of the input folder that they offer.
+UPLOADS = {
+    ("LoadImage", "image"): "image",
+    ("LoadImageMask", "image"): "image",
+    ("LoadVideo", "file"): "video",
+    ("LoadAudio", "audio"): "audio",
+}
 BUILT_IN = {"vae": ["pixel_space"]}  # offered without a file
 
 
@@ -39,9 +47,10 @@ class InputSpec:
     raw: list[object]  # as in /object_info; validation errors quote it
 
     @property
-    def is_upload(self) -> bool:
-        """Whether any file of the input folder will do, listed or not."""
-        return self.options.get("image_upload") is True
+    def upload(self) -> str | None:
+        """What any file of the input folder may be, listed or not: image, video or audio."""
+        kinds = ("image", "video", "audio")
+        return next((each for each in kinds if self.options.get(f"{each}_upload") is True), None)
 
 
 class Catalog:
@@ -70,10 +79,13 @@ class Catalog:
 
     def describe(self, class_type: str) -> JsonDict:
         """One class as `/object_info` shows it. Raises KeyError when it is unknown."""
-        if class_type not in ("LoadImage", "LoadImageMask"):
+        places = [(name, kind) for (each, name), kind in UPLOADS.items() if each == class_type]
+        if not places:
             return self._classes[class_type]
         described = copy.deepcopy(self._classes[class_type])
-        _offer(described["input"]["required"]["image"], self._input_files())
+        for name, kind in places:
+            offered = [each for each in self._input_files() if _is_of(kind, each)]
+            _offer(described["input"]["required"][name], offered)
         return described
 
     def describe_all(self) -> JsonDict:
@@ -122,6 +134,10 @@ def _dynamic(name: str, options: JsonDict, *, given: JsonDict) -> Iterator[Input
             yield InputSpec(
                 name=name, type=keys, options=options, required=True, raw=[DYNAMIC_COMBO, options]
             )
+
+
+def _is_of(kind: str, name: str) -> bool:
+    return (mimetypes.guess_type(name)[0] or "").startswith(f"{kind}/")
 
 
 def _offer(raw: list[object], choices: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from backends.demo.catalog import Catalog
+from backends.demo.catalog import UPLOADS, Catalog
 from backends.demo.failing import DemandedFailureError, fail_at_step, fail_node
 from backends.demo.faults import Fault, FaultBox
 from backends.demo.files import PngText, Workspace
@@ -274,9 +274,10 @@ class Executor:
         """What else than its inputs decides a node's result."""
         if node.get("class_type") == "SaveImageWebsocket":
             return uuid.uuid4().hex  # runs each time: what it sent cannot be looked up again
-        if node.get("class_type") not in ("LoadImage", "LoadImageMask"):
+        places = [name for class_type, name in UPLOADS if class_type == node.get("class_type")]
+        if not places:
             return ""
-        path = self._files.named(str(inputs_of(node).get("image")))
+        path = self._files.named(str(inputs_of(node).get(places[0])))
         try:
             found = path.stat() if path else None
         except OSError:

@@ -100,6 +100,13 @@ class Workspace:
         path = Path(os.path.normpath(folder / bare))
         return path if path.is_relative_to(folder) and os.path.isfile(path) else None
 
+    def input_file(self, name: str) -> Path:
+        """As `named`. Raises FileNotFoundError: it was there when the prompt was checked."""
+        found = self.named(name)
+        if found is None:
+            raise FileNotFoundError(f"[Errno 2] No such file or directory: '{name}'")
+        return found
+
     def place(self, prefix: str, *, kind: str, size: tuple[int, int]) -> "Place":
         """Where numbered files with that prefix go. Raises OutsideFolderError."""
         if kind == "temp":

@@ -260,18 +260,18 @@ class _Check:
                     exception_message=str(exc),
                 )
             ]
-        if spec.is_upload:
-            return self._missing_image(spec, value)
+        if spec.upload is not None:
+            return self._missing_file(spec, value)
         return out_of_range(spec, value)
 
-    def _missing_image(self, spec: InputSpec, value: object) -> list[JsonDict]:
+    def _missing_file(self, spec: InputSpec, value: object) -> list[JsonDict]:
         if self.files.named(str(value)) is not None:
             return []
         return [
             problem(
                 "custom_validation_failed",
                 "Custom validation failed for node",
-                f"{spec.name} - Invalid image file: {value}",
+                f"{spec.name} - Invalid {spec.upload} file: {value}",
                 input_name=spec.name,
             )
         ]

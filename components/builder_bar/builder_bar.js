@@ -1,10 +1,13 @@
+import { give, reason } from "orchestrator-form/upload.js";
 import { clock, span, watchClock } from "orchestrator/time.js";
+import { importing } from "orchestrator-library/importing.js";
 import { speaker } from "orchestrator/i18n.js";
 
 // The bar over the graph: what is open, what can be done with it as a whole, and the test run.
 export default {
+  mixins: [importing],
   props: { texts: Object, start: Object },
-  emits: ["back", "rename", "undo", "redo", "command", "validate", "save", "test", "stop", "versions", "narrow"],
+  emits: ["open", "failed", "picture", "back", "rename", "undo", "redo", "command", "validate", "save", "test", "stop", "versions", "narrow"],
   template: `
     <div class="o-bb" data-testid="builder-bar" @keydown.stop>
       <a class="o-icon-btn" href="/builder" data-testid="builder-back" :title="t('All workflows')" :aria-label="t('All workflows')"><svg class="o-i" aria-hidden="true"><use href="#o-i-cl" /></svg></a>
@@ -82,6 +85,16 @@ export default {
   methods: {
     apply(part) {
       Object.assign(this.state, part);
+    },
+    takesText: (text) => text.startsWith("{"), // what else is pasted here was meant for a field
+    async takePicture(file, point) {
+      if (this.narrow.matches) return this.$emit("failed", this.t("There is no workflow in this file."));
+      try {
+        const given = await give({ file });
+        this.$emit("picture", { name: given.name, point });
+      } catch (error) {
+        this.$emit("failed", reason(error, this.t));
+      }
     },
     ask(what) {
       if (what === "test" && this.isRunning) return;

@@ -9,7 +9,7 @@ export default {
       <span v-if="!state.checked" class="o-mut">{{ t("Checking…") }}</span>
       <span v-else-if="!state.errors" class="o-bs-ok" data-testid="status-valid"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-done" /></svg>{{ t("Valid") }}</span>
       <span v-else class="o-bs-bad" data-testid="status-errors"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-fail" /></svg>{{ tn("{n} error", state.errors) }}</span>
-      <span v-if="state.first" class="o-trunc" :class="state.first.severity === 'error' ? 'o-bs-bad' : 'o-bs-warn'" :title="state.first.message" dir="auto"><svg v-if="!state.errors" class="o-i o-i-s" aria-hidden="true"><use href="#o-i-alert" /></svg><template v-if="state.warnings && !state.errors">{{ tn("{n} warning", state.warnings) }}: </template>{{ state.first.message }}</span>
+      <span v-if="state.first" class="o-trunc" :class="state.first.severity === 'error' ? 'o-bs-bad' : 'o-bs-warn'" :title="first" dir="auto"><svg v-if="!state.errors" class="o-i o-i-s" aria-hidden="true"><use href="#o-i-alert" /></svg><template v-if="state.warnings && !state.errors">{{ tn("{n} warning", state.warnings) }}: </template>{{ first }}</span>
       <button v-if="state.first && state.first.node" type="button" class="o-link" data-testid="status-show" @click="$emit('show', state.first.node)">{{ t("Show node") }}</button>
       <span class="o-grow"></span>
       <button v-if="state.runs" type="button" class="o-bs-runs o-wide" data-testid="status-runs" @click="$emit('needs')">{{ state.runs }}</button>
@@ -19,6 +19,12 @@ export default {
   data: () => ({ state: { checked: false, errors: 0, warnings: 0, first: null, nodes: 0, links: 0, selected: 0, runs: "", test: null } }),
   created() {
     Object.assign(this, speaker(this.texts));
+  },
+  computed: {
+    first() {
+      const { where, message } = this.state.first;
+      return where && !message.includes(where) ? `${where}: ${message}` : message;
+    },
   },
   methods: {
     apply(part) {

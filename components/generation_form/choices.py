@@ -111,9 +111,15 @@ class Choices:
         return [*saved, *(each.shown for each in self._machines.values())]
 
     def makes(self) -> list[Choice]:
-        """What can be made: the demo, then every preset, each with where it can run now."""
+        """What can be made, each with where it can run now: the demo, saved workflows, presets."""
         demo = [self._demo(tr("Demo"))] if DEMO in self._machines else []
-        return [*demo, *(self.standing(each) for each in self._presets.all())]
+        saved_first = sorted(self._presets.all(), key=lambda each: each.version is None)
+        return [*demo, *(self.standing(each) for each in saved_first)]
+
+    def usual_make(self) -> str:
+        """What is made unless somebody chooses: the demo, else the first preset of ours."""
+        ours = next(each for each in self._presets.all() if each.version is None)
+        return DEMO if DEMO in self._machines else make_of(ours)
 
     def preset(self, make: str) -> Preset:
         """The preset behind an entry of `makes`."""

@@ -195,7 +195,8 @@ class GenerationForm:
         """Only what there is can be chosen: other values become the usual ones."""
         makes = [each.id for each in self._choices.makes()]
         if values.backend not in makes:
-            values.change_preset(makes[0], self._choices.preset(makes[0]))
+            usual = self._choices.usual_make()
+            values.change_preset(usual, self._choices.preset(usual))
         values.where = values.where or self._choices.usual_place()
         values.fallback = values.fallback or self._services.settings.scheduling.fallback.value
 
@@ -296,6 +297,7 @@ class GenerationForm:
         text = str(seed.field.value or "").replace(" ", "")
         known = int(text) if seed.locked and text.isdecimal() else 0
         await self._layout.preview.show(self._parts["prompt"].value or "", seed=known)
+        await self._layout.options.show_preview(seed=known)
 
     async def _show_price(self) -> None:
         if not self._writing:

@@ -62,7 +62,7 @@ class Layout:
                 self._build_pictures(values)
                 self._build_sampling(values)
                 self._build_models(values)
-                self.options = OptionFields(offered=offered)
+                self.options = OptionFields(wildcards=wildcards, offered=offered)
                 self._build_run(values, draw)
             with ui.element("div").classes("o-form-foot"):
                 self.price = PriceLine(budget)

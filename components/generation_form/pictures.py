@@ -1,4 +1,4 @@
-"""The picture to start from and its mask: dropped, pasted, chosen, painted or from the gallery."""
+"""The files to start from: dropped, pasted, chosen, painted or from the gallery."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ from nicegui import ui
 from nicegui.dependencies import register_esm
 from nicegui.events import GenericEventArguments
 
+from app.models import MediaKind
 from components import modules as _modules  # noqa: F401  (registers what the modules import)
 from components.i18n import Message, texts, tr
 
@@ -24,11 +25,14 @@ TEXTS: tuple[Message, ...] = (
     "Brush size",
     "Cancel",
     "Choose a picture",
+    "Choose a video",
     "Choose file",
     "Clear",
     "Close",
     "Drop or paste a picture here",
     "Drop a mask here, or paint one",
+    "Drop a sound here",
+    "Drop a video here",
     "Erase (X)",
     "From the gallery",
     "Invert",
@@ -38,6 +42,7 @@ TEXTS: tuple[Message, ...] = (
     "Paint mask",
     "Pictures you make land here.",
     "Remove",
+    "The file is gone from the server. Give it again.",
     "The picture is gone from the server. Give it again.",
     "The server did not answer. Is it still running?",
     "This is no picture that can be read.",
@@ -45,18 +50,24 @@ TEXTS: tuple[Message, ...] = (
     "Uploading… {percent} %",
     "Use mask",
     "White is painted anew. Paint with the mouse, or with the arrow keys and Space.",
+    "{name} is no file that can be taken. Use a picture, a video, a sound or a GLB model.",
+    "{name} is no sound that can be read. Use WAV, MP3, FLAC or OGG.",
+    "{name} is no video that can be read. Use MP4, WebM, MOV, MKV or GIF.",
+    "{name} is too large: up to 50 MB are taken.",
 )
 
 Taken = Callable[[int, int], None]
 
 
 class PictureField(ui.element, component="picture_field.js"):
-    """A picture of app.inputs, by its name; it uploads by itself, over HTTP.
+    """A picture, a video or a sound of app.inputs, by its name; it uploads by itself, over HTTP.
 
     A field of the form like any other: see `components.generation_form.fields.Field`.
     """
 
-    def __init__(self, name: str, *, label: str, value: str | None) -> None:
+    def __init__(
+        self, name: str, *, label: str, value: str | None, kind: MediaKind = "image"
+    ) -> None:
         """`name` is `image` or `mask`; a mask can be painted on the picture given to `paint_on`."""
         super().__init__()
         self._value = value
@@ -65,6 +76,7 @@ class PictureField(ui.element, component="picture_field.js"):
         """Called with width and height of a picture that somebody has just given."""
         self._props["texts"] = texts(*TEXTS)
         self._props["name"] = name
+        self._props["kind"] = kind
         self._props["label"] = label
         self._props["value"] = value
         self._props["mistake"] = ""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_snake
 from pydantic.fields import FieldInfo
 
-from app.graphs.preset import Preset
+from app.graphs.preset import GIVEN_FILES, Preset
 from app.graphs.running import split_id
 from app.models import AUTO, DEMO, TEXT_TO_IMAGE, SeedStrategy
 from app.submission import Params, Submission
@@ -158,8 +158,8 @@ class FormValues:
         own: dict[str, Any] = {}
         texts: dict[str, Any] = {}
         for option in preset.options:
-            value = self.options.get(option.name, option.default)
-            if (option.type == "image" and not value) or option.field == "seed":
+            value = self.options.get(option.name, usual_value(option))
+            if (option.type in GIVEN_FILES and not value) or option.field == "seed":
                 continue
             if option.field in _TEXTS:
                 texts[_TEXTS[option.field]] = _typed(value)

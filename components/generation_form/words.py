@@ -4,6 +4,7 @@ from typing import Any
 
 from app.graphs.preset import Preset
 from app.presets import Presets
+from components.generation_form.labels import field_label
 from components.generation_form.values import make_of
 from components.i18n import tr
 
@@ -17,11 +18,12 @@ def preset_words(presets: Presets) -> list[dict[str, Any]]:
 
 
 def _words(preset: Preset) -> dict[str, Any]:
-    # What people named themselves is in the language they named it in.
-    translate = tr if preset.version is None else str
+    is_ours = preset.version is None
     return {
         "id": make_of(preset),
-        "name": translate(preset.name),
+        "name": tr(preset.name) if is_ours else preset.name,
         "fields": list(preset.fields),
-        "options": {option.name: translate(option.label) for option in preset.options},
+        "options": {
+            option.name: field_label(option.label, is_ours=is_ours) for option in preset.options
+        },
     }

@@ -85,6 +85,7 @@ MESSAGES: tuple[Message, ...] = (
     "Try again",
     "Open the workflow",
     "{name}, version {n}",
+    "Deleted workflow",
     "Use only a part",
     "Use settings",
     "Use settings (U)",

@@ -22,7 +22,7 @@ export const JobCard = {
       </div>
       <div class="o-job-main">
         <div class="o-job-line">
-          <span class="o-trunc o-job-prompt" :title="job.prompt" dir="auto" data-testid="job-prompt">{{ job.prompt || job.workflowId }}</span>
+          <span class="o-trunc o-job-prompt" :title="job.prompt" dir="auto" data-testid="job-prompt">{{ job.prompt || job.workflowName }}</span>
           <span class="o-job-time o-num">{{ time }}</span>
         </div>
         <div class="o-job-meta">
@@ -38,6 +38,7 @@ export const JobCard = {
         <p v-if="why" class="o-job-why" data-testid="job-reason" dir="auto"><b v-if="failure">{{ failure.cause }}</b><template v-else>{{ why }}</template>
           <span v-if="failure?.fix" data-testid="job-fix">{{ " " + failure.fix }}</span></p>
         <template v-if="unfolded">
+          <p v-if="job.workflowVersion" class="o-job-why" data-testid="job-version" dir="auto">{{ t("{name}, version {n}", { name: job.workflowName === job.workflowId ? t("Deleted workflow") : job.workflowName, n: job.workflowVersion }) }}</p>
           <p v-if="job.placement" class="o-job-why" data-testid="job-placement" dir="auto">{{ job.placement }}</p>
           <p v-for="notice in job.notices" :key="notice" class="o-job-why" data-testid="job-notice" dir="auto">{{ notice }}</p>
         </template>

@@ -1,7 +1,7 @@
 """The canvas of the workflow builder: nodes, links and groups of one level, drawn by Vue Flow.
 
 The server has the workflow. The component shows a view of one level, sends what people do as
-operations (`app.graphs.operations`), and takes patches (`app.draft_views`).
+operations (`app.drawing.editing.operations`), and takes patches (`app.draft_views`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.dependencies import register_esm, register_library
 
-from app.graphs.searching import Found
+from app.drawing.searching import Found
 from components import modules as _modules  # noqa: F401  (registers what the words come by)
 from components.browser_libraries import REMEDY, Vendor
 from components.i18n import texts, tr
@@ -120,6 +120,11 @@ class WorkflowGraph(ui.element, component="workflow_graph.js"):
     def act(self, command: str) -> None:
         """Do what a key would: "layout", "mute", "fit", "group", "search", "help" and so on."""
         self.run_method("act", command)
+
+    def add_picture(self, given: Mapping[str, Any]) -> None:
+        """Add a node that loads a picture: the `name` of an input, and the `point` in the window
+        where it was dropped, or None."""
+        self.run_method("addPicture", dict(given))
 
     def set_readonly(self, readonly: bool) -> None:
         """Allow or forbid changes."""

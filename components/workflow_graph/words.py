@@ -63,6 +63,7 @@ MESSAGES: tuple[Message, ...] = (
     "Spread out in a row",
     "Subgraph",
     "Taken from the last run",
+    "The connection is lost. Go on when it is back.",
     "Title",
     "Undo, redo",
     "Unfold",

@@ -13,6 +13,7 @@ import { keyMethods } from "orchestrator-graph/canvas_keys.js";
 import { linkMethods } from "orchestrator-graph/canvas_links.js";
 import { walkMethods } from "orchestrator-graph/canvas_walk.js";
 import { GraphLink, GraphLinkDraft } from "orchestrator-graph/graph_link.js";
+import { connection } from "orchestrator/connection.js";
 import { createGraph, takeView, takePatch } from "orchestrator-graph/graph_state.js";
 import { GraphSearch } from "orchestrator-graph/graph_search.js";
 import { GroupBox } from "orchestrator-graph/group_box.js";
@@ -142,6 +143,14 @@ export default {
     setReadonly(readonly) {
       this.graph.readonly = readonly;
     },
+    // A picture that was given becomes a node, where it was dropped if that is on the canvas.
+    addPicture({ name, point }) {
+      const box = this.$refs.stage.getBoundingClientRect();
+      const isHere = point && point[0] > box.left && point[0] < box.right && point[1] > box.top && point[1] < box.bottom;
+      const pos = isHere ? this.toGraph({ clientX: point[0], clientY: point[1] }) : this.freePlace();
+      this.addNode("LoadImage", pos, null, { image: name });
+      this.focus();
+    },
     refreshNodes() {
       refresh();
     },
@@ -157,6 +166,10 @@ export default {
     // What happens here.
     ops(...ops) {
       if (this.graph.readonly || !ops.length) return;
+      if (!connection.live) {
+        this.drawAll(false); // as it was: nothing could keep what is drawn now
+        return this.tell(t("The connection is lost. Go on when it is back."), true);
+      }
       this.said = null;
       this.$emit("ops", { seq: ++this.seq, path: this.graph.path, ops });
     },

@@ -11,7 +11,7 @@ export default {
   props: { texts: Object, backends: Array, featured: Array },
   emits: ["open", "blank", "duplicate", "tag", "remove", "failed"],
   template: `
-    <div class="o-lib" data-testid="workflow-library" :class="{ 'o-lib-drop': dragging }" @dragover.prevent="dragging = true" @dragleave.self="dragging = false" @drop.prevent="drop">
+    <div class="o-lib" data-testid="workflow-library" :class="{ 'o-lib-drop': dragging }" @dragover.prevent="dragging = true" @dragleave.self="dragging = false">
       <div v-if="view === 'own'" class="o-lib-in">
         <template v-if="!state.loaded"><div class="o-lib-cards" aria-hidden="true"><i v-for="n in 6" :key="n" class="o-skeleton o-lib-wait"></i></div></template>
         <div v-else-if="!state.cards.length" class="o-empty o-lib-empty" data-testid="builder-empty">
@@ -21,7 +21,7 @@ export default {
           <div class="o-acts">
             <button v-if="featured[0]" type="button" class="o-btn o-btn-primary" data-testid="start-template" :disabled="busy" @click="bring({ template: featured[0].name })"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-nodes" /></svg>{{ t("Start from {name}", { name: featured[0].title }) }}</button>
             <button type="button" class="o-btn" data-testid="library-import" :disabled="busy" @click="$refs.file.click()"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-up" /></svg>{{ t("Import JSON or PNG") }}</button>
-            <button type="button" class="o-btn o-btn-quiet" data-testid="library-new" :disabled="busy" @click="$emit('blank')"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-plus" /></svg>{{ t("Blank graph") }}</button>
+            <button type="button" class="o-btn o-btn-quiet o-lib-new" data-testid="library-new" :disabled="busy" @click="$emit('blank')"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-plus" /></svg>{{ t("Blank graph") }}</button>
           </div>
           <div class="o-lib-cards o-lib-featured">
             <button v-for="each in featured" :key="each.name" type="button" class="o-lib-card" :data-testid="'template-' + each.name" :disabled="busy" @click="bring({ template: each.name })"><span class="o-lib-text"><b dir="auto">{{ each.title }}</b><span class="o-sec o-lib-about" dir="auto">{{ each.about }}</span></span></button>
@@ -38,15 +38,15 @@ export default {
             <button type="button" class="o-btn o-btn-quiet" data-testid="all-templates" @click="view = 'templates'">{{ t("Templates") }}</button>
             <button v-if="backends.length" type="button" class="o-btn o-btn-quiet" data-testid="from-backend" @click="view = 'backend'">{{ t("From a backend") }}</button>
             <button type="button" class="o-btn" data-testid="library-import" :disabled="busy" @click="$refs.file.click()"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-up" /></svg>{{ t("Import") }}</button>
-            <button type="button" class="o-btn o-btn-primary" data-testid="library-new" :disabled="busy" @click="$emit('blank')"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-plus" /></svg>{{ t("New") }}</button>
+            <button type="button" class="o-btn o-btn-primary o-lib-new" data-testid="library-new" :disabled="busy" @click="$emit('blank')"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-plus" /></svg>{{ t("New") }}</button>
           </div>
           <div v-if="tags.length" class="o-lib-tags" role="group" :aria-label="t('Tags')"><button v-for="tag in tags" :key="tag" type="button" class="o-chip" :class="{ 'o-chip-on': picked.has(tag) }" :aria-pressed="picked.has(tag)" @click="toggle(tag)"><span dir="auto">{{ tag }}</span></button></div>
           <ul class="o-lib-cards">
             <li v-for="each in shown" :key="each.id" class="o-lib-card" :data-testid="'workflow-' + each.id">
-              <a :href="'/builder/' + each.id" class="o-lib-open" :aria-label="each.name"><img v-if="each.thumb" :src="each.thumb" alt="" loading="lazy" /><svg v-else class="o-i" aria-hidden="true"><use href="#o-i-nodes" /></svg></a>
+              <a :href="'/builder/' + each.id" class="o-lib-open" :aria-label="each.hasDraft ? each.name + ', ' + t('unsaved') : each.name"><span v-if="each.hasDraft" class="o-badge o-lib-draft" data-st="cancelled">{{ t("unsaved") }}</span><img v-if="each.thumb" :src="each.thumb" alt="" loading="lazy" /><svg v-else class="o-i" aria-hidden="true"><use href="#o-i-nodes" /></svg></a>
               <div class="o-lib-text">
-                <div class="o-row"><a :href="'/builder/' + each.id" class="o-lib-name o-trunc" :title="each.name" dir="auto">{{ each.name }}</a><span class="o-mut o-num o-grow">{{ each.version ? "v" + each.version : "" }}</span><span v-if="each.hasDraft" class="o-badge" data-st="cancelled">{{ t("unsaved") }}</span></div>
-                <p class="o-sec o-trunc" :title="each.runs.text" dir="auto"><i class="o-dot" :class="each.runs.ok ? 'o-lib-on' : 'o-lib-off'"></i> {{ each.runs.text }}</p>
+                <div class="o-row"><a :href="'/builder/' + each.id" class="o-lib-name o-trunc" :title="each.name" dir="auto">{{ each.name }}</a><span class="o-mut o-num o-grow">{{ each.version ? "v" + each.version : "" }}</span></div>
+                <p class="o-sec o-lib-state" :title="each.runs.text" dir="auto"><i class="o-dot" :class="each.runs.ok ? 'o-lib-on' : 'o-lib-off'"></i> {{ each.runs.text }}</p>
                 <div class="o-row o-lib-foot"><span class="o-trunc o-mut o-grow" dir="auto">{{ each.tags.join(" · ") }}</span>
                   <button type="button" class="o-icon-btn o-icon-btn-compact" :title="t('Tags')" :aria-label="t('Tags of {name}', { name: each.name })" data-testid="workflow-tags" @click="editTags(each)"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-tag" /></svg></button>
                   <button type="button" class="o-icon-btn o-icon-btn-compact" :title="t('Duplicate')" :aria-label="t('Duplicate {name}', { name: each.name })" data-testid="workflow-duplicate" @click="$emit('duplicate', each.id)"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-copy" /></svg></button>

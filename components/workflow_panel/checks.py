@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from app.graphs.checking import check
-from app.graphs.convert import to_api
-from app.graphs.diagram import Diagram
-from app.graphs.parameters import check_parameters, lost, options_of, rebind
-from app.graphs.readiness import runs_on
-from app.graphs.schema import Schemas
-from app.graphs.suggesting import suggest
+from app.drawing.checks.checking import check
+from app.drawing.checks.readiness import runs_on
+from app.drawing.convert import to_api
+from app.drawing.diagram import Diagram
+from app.drawing.form.parameters import check_parameters, lost, options_of, rebind
+from app.drawing.form.suggesting import suggest
+from app.drawing.schema import Schemas
 from app.models import BackendInfo, BackendStatus
 from app.services import Services
 from components.workflow_panel.views import Checked

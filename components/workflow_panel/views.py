@@ -5,15 +5,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.graphs.diagram import VIRTUAL, Diagram, DiagramNode, Parameter, level_at, node_at
-from app.graphs.diffing import Comparison
-from app.graphs.findings import Finding, Severity
+from app.drawing.checks.readiness import Readiness, summary
+from app.drawing.diagram import VIRTUAL, Diagram, DiagramNode, Parameter, level_at, node_at
+from app.drawing.diffs.diffing import Comparison
+from app.drawing.findings import Finding, Severity
+from app.drawing.schema import NodeSchema, Schemas
 from app.graphs.nodes import FOLDERS, Graph, nodes_of
 from app.graphs.preset import Option, Preset
-from app.graphs.readiness import Readiness, summary
-from app.graphs.schema import NodeSchema, Schemas
 from app.known_nodes import KnownNodes
 from app.models import BackendInfo, WorkflowVersion
+from app.trial import prompt_among
+from app.workflows import YOU
+from components.generation_form.labels import field_label
 from components.i18n import say, tr
 
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -57,6 +60,12 @@ def finding_view(finding: Finding) -> dict[str, Any]:
         "input": finding.input,
         "choices": list(finding.choices),
     }
+
+
+def located_view(finding: Finding, diagram: Diagram, schemas: Schemas) -> dict[str, Any]:
+    """One finding as it is told away from its node: `where` is what the node is called."""
+    where = "" if finding.node_id is None else title_at(finding.node_id, diagram, schemas)
+    return {**finding_view(finding), "where": where}
 
 
 def findings_by_node(findings: Sequence[Finding]) -> dict[str, list[dict[str, Any]]]:
@@ -122,7 +131,7 @@ def form_view(parameters: Sequence[Parameter], lost: Collection[str]) -> list[di
     return [
         {
             "name": each.name,
-            "label": each.label,
+            "label": field_label(each.label, is_ours=False),
             "help": each.help,
             "type": each.type,
             "min": each.min,
@@ -207,7 +216,7 @@ def version_view(version: WorkflowVersion) -> dict[str, Any]:
     """A version in the list of them."""
     return {
         "number": version.number,
-        "author": say(version.author),
+        "author": tr("you") if version.author == YOU else version.author,
         "note": say(version.note),
         "at": version.created_at.isoformat(),
     }
@@ -231,28 +240,31 @@ def counts(diagram: Diagram, path: str) -> dict[str, int]:
     return {"nodes": len(level.nodes), "links": len(level.links)}
 
 
-def status_view(checked: Checked, *, summary: str) -> dict[str, Any]:
+def status_view(checked: Checked, *, summary: str, schemas: Schemas) -> dict[str, Any]:
     """What the line under the graph says of it."""
+    first = checked.first and located_view(checked.first, checked.diagram, schemas)
     return {
         "checked": True,
         "errors": checked.count(Severity.ERROR),
         "warnings": checked.count(Severity.WARNING),
-        "first": finding_view(checked.first) if checked.first else None,
+        "first": first,
         "runs": summary if checked.readiness and checked.graph else "",
     }
 
 
 def trial_offer(checked: Checked, *, schemas: Schemas) -> dict[str, Any]:
     """What a test run can be asked for: a prompt, and which of the outputs."""
-    prompt = next((each for each in checked.options if each.name == "prompt"), None)
+    place = prompt_among((*checked.diagram.parameters, *checked.suggested))
+    inputs = checked.graph.get(place.node, {}).get("inputs", {}) if place else {}
+    prompt = inputs.get(place.input) if place else None
     ends = [
         {"path": path, "title": title_at(path, checked.diagram, schemas)}
         for path, class_type, _ in nodes_of(checked.graph)
         if (schema := schemas.get(class_type)) is not None and schema.is_output
     ]
     return {
-        "hasPrompt": prompt is not None,
-        "prompt": str(prompt.default) if prompt else "",
+        "hasPrompt": isinstance(prompt, str),
+        "prompt": prompt if isinstance(prompt, str) else "",
         "outputs": ends,
     }
 

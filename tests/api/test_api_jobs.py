@@ -359,6 +359,7 @@ async def test_a_job_through_its_whole_life(home: Path) -> None:
         "code": "node_failed",
         "cause": "It broke.",
         "fix": "Mend it.",
+        "nodeId": None,
     }
     assert again.json()["status"] == "queued"
     assert cancelled.json()["cancelRequested"] is True

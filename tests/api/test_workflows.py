@@ -104,6 +104,7 @@ async def test_a_graph_that_is_brought_in_gets_a_form_and_runs_with_its_values(
     assert "demo-painter.safetensors" in names["checkpoint"]["choices"]
     assert set(names) >= {"prompt", "negative_prompt", "seed", "steps", "cfg", "width", "height"}
     assert (job["workflowId"], job["workflowVersion"]) == (made["id"], 1)
+    assert job["workflowName"] == made["name"]
     assert (image["workflowId"], image["workflowVersion"]) == (made["id"], 1)
     assert (image["width"], image["height"]) == (128, 64)
     assert (job["params"]["steps"], job["params"]["seed"]) == (3, 11)
@@ -140,6 +141,47 @@ async def test_a_job_is_refused_by_the_parameter_that_does_not_fit(home: Path) -
             (error,) = problem(await app.http.post("/api/job", json=body), 422)["errors"]
             assert error["field"] == field
             assert told in error["message"]
+
+
+async def test_alternatives_are_drawn_for_each_job_before_the_prompt_reaches_its_node(
+    home: Path,
+) -> None:
+    async with api(home) as app:
+        folder = app.services.settings.wildcards_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "weather.txt").write_text("snow\n", encoding="utf-8")
+        await ready(app)
+        made = await taken(app)
+        prompt = "a {red|blue} fox in the __weather__"
+        single = await run(app, made, prompt=prompt)
+        body = {
+            "backend": "demo",
+            "workflowId": made,
+            "prompt": prompt,
+            "count": 4,
+            "params": {"seed": 1},
+        }
+        answer = await app.http.post("/api/generate", json=body)
+        assert answer.status_code == 202, answer.text
+        listed = [UUID(each) for each in answer.json()["jobIds"]]
+        for job_id in listed:
+            await until_job(app.services, job_id, JobState.DONE)
+        jobs = [await app.services.jobs.get(each) for each in (single, *listed)]
+        graphs = [await ran(app, each.id) for each in jobs]
+
+    drawn = [each.request.prompt for each in jobs]
+    assert set(drawn) == {"a red fox in the snow", "a blue fox in the snow"}
+    assert [graph["2"]["inputs"]["text"] for graph in graphs] == drawn
+    assert all(graph["3"]["inputs"]["text"] == "blur" for graph in graphs)
+
+
+async def ran(app: Api, job_id: UUID) -> dict[str, Any]:
+    """The graph that a job was made by, as its picture has it."""
+    listed = await app.http.get("/api/images", params={"jobId": str(job_id)})
+    (image,) = listed.json()["images"]
+    file = await app.http.get(image["url"])
+    with Pillow.open(io.BytesIO(file.content)) as picture:
+        return json.loads(picture.text["prompt"])  # type: ignore[attr-defined]
 
 
 async def test_a_workflow_that_is_not_there_is_not_found(home: Path) -> None:
@@ -187,6 +229,29 @@ async def test_versions_are_kept_compared_and_brought_back(home: Path) -> None:
         (1, "you"),
     ]
     assert versions[1]["note"] == "more steps"
+
+
+async def test_a_version_without_a_form_of_its_own_keeps_the_form_it_had(home: Path) -> None:
+    async with api(home) as app:
+        await ready(app)
+        workflow_id = await taken(app)
+        address = f"/api/workflows/{workflow_id}"
+        document = (await app.http.get(address)).json()["document"]
+        (steps,) = (
+            each
+            for each in document["extra"]["orchestrator"]["parameters"]
+            if each["name"] == "steps"
+        )
+        document["extra"]["orchestrator"]["parameters"] = [{**steps, "label": "How long"}]
+        await app.http.put(address, json={"document": document})
+        await app.http.put(address, json={"document": with_steps(9)})
+        after = (await app.http.get(address)).json()
+
+    assert after["version"] == 3
+    assert after["apiJson"]["5"]["inputs"]["steps"] == 9
+    assert [(each["name"], each["label"]) for each in after["parameters"]] == [
+        ("steps", "How long")
+    ]
 
 
 async def test_a_page_that_draws_sees_what_is_saved_beside_it(home: Path) -> None:
@@ -285,6 +350,38 @@ async def test_each_export_comes_in_again_as_the_same_workflow(home: Path) -> No
                     assert json.loads(picture.info["prompt"]) == first["apiJson"]
 
 
+async def test_what_is_drawn_is_exported_before_it_is_saved_and_beside_what_is(
+    home: Path,
+) -> None:
+    async with api(home) as app:
+        await ready(app)
+        workflow_id = await taken(app)
+        draft = await app.services.drafts.open(UUID(workflow_id))
+        sampler = next(
+            id for id, each in draft.diagram.root.nodes.items() if "steps" in each.values
+        )
+        draft.apply("", [{"op": "value", "id": sampler, "name": "steps", "value": 9}])
+        steps: list[int] = []
+        for query in ({}, {"draft": "true"}):
+            out = await app.http.get(
+                f"/api/workflows/{workflow_id}/export", params={"format": "api", **query}
+            )
+            steps.append(out.json()[sampler]["inputs"]["steps"])
+        picture = await app.http.get(
+            f"/api/workflows/{workflow_id}/export", params={"format": "png", "draft": "true"}
+        )
+        back = await app.http.post("/api/workflows/import", content=picture.content)
+        blank = (await app.http.post("/api/workflows", json={"name": "Blank"})).json()
+        unsaved = await app.http.get(
+            f"/api/workflows/{blank['id']}/export", params={"draft": "true"}
+        )
+
+    assert steps == [2, 9]
+    assert "draft" in picture.headers["content-disposition"]
+    assert back.json()["apiJson"][sampler]["inputs"]["steps"] == 9
+    assert (unsaved.status_code, unsaved.json()["nodes"]) == (200, [])
+
+
 NO_WORKFLOWS = {
     "nothing": b"",
     "no text": b"\x00\xff",
@@ -334,7 +431,10 @@ async def test_a_picture_of_the_gallery_brings_the_workflow_it_was_made_by(home:
 
     assert answer.status_code == other.status_code == 201
     assert answer.json()["name"] == "a blue hare"
-    assert answer.json()["apiJson"]["5"]["inputs"]["steps"] == 2
+    made_by = answer.json()["apiJson"]
+    assert made_by["5"]["inputs"]["steps"] == 2
+    assert made_by["5"]["inputs"]["seed"] == image["seed"]
+    assert made_by["2"]["inputs"]["text"] == "a blue hare"  # as it was made, not as it was drawn
     texts = [each["inputs"].get("text") for each in other.json()["apiJson"].values()]
     assert "an owl" in texts
 

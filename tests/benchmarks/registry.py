@@ -6,6 +6,7 @@ A benchmark gets an empty folder and whether it may take long, and returns its l
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.benchmarks.builder import measure_builder
 from tests.benchmarks.dispatch import measure_dispatch
 from tests.benchmarks.idle import measure_idle
 from tests.benchmarks.makespan import measure_makespan
@@ -23,4 +24,5 @@ BENCHMARKS: dict[str, Benchmark] = {
     "makespan-real": measure_makespan_real,
     "idle": measure_idle,
     "restart": measure_restart,
+    "builder": measure_builder,
 }

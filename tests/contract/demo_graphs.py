@@ -43,6 +43,21 @@ def from_checkpoint(name: str, *, prompt: str = "a lake", latent: str = "Empty")
     }
 
 
+def repeated(count: int) -> Graph:
+    """So many nodes: text to image again and again, and the rest to look at what comes out."""
+    graph: Graph = {}
+    for copy in range(count // 7):
+        for key, each in from_checkpoint("demo_sd15.safetensors", prompt=f"a lake {copy}").items():
+            inputs = {
+                name: [f"{copy}{value[0]}", value[1]] if isinstance(value, list) else value
+                for name, value in each["inputs"].items()
+            }
+            graph[f"{copy}{key}"] = {**each, "inputs": inputs}
+    while len(graph) < count:
+        graph[f"9000{len(graph)}"] = node("PreviewImage", images=["08", 0])
+    return graph
+
+
 def with_lora(weight: float, *, lora: str = "styles/demo_neon.safetensors") -> Graph:
     graph = from_checkpoint("demo_sd15.safetensors")
     graph["2"] = node(

@@ -19,11 +19,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine
 
 from app.errors import StorageError
-from app.models import JobTerms
+from app.models import JobTerms, Workflow
+from app.ports import NewVersion
 from data.clock import SystemClock
 from data.database import open_database
 from data.images import SqlImageStore
 from data.jobs import SqlJobStore
+from data.library import SqlWorkflowStore
 from data.tables import metadata
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,7 +87,7 @@ def rows(path: Path, statement: str) -> list[Any]:
         return connection.execute(statement).fetchall()
 
 
-def change(path: Path, statement: str, *values: str) -> None:
+def change(path: Path, statement: str, *values: object) -> None:
     """Write into the file."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement, values)
@@ -217,6 +219,53 @@ async def test_jobs_and_pictures_of_the_first_schema_are_there_after_the_upgrade
     assert (job.request.preset, job.source, job.terms) == ("text-to-image", "page", JobTerms())
     assert image is not None
     assert (image.kind, image.request) == ("image", job.request)
+
+
+async def test_what_the_second_schema_holds_is_there_beside_an_empty_library(path: Path) -> None:
+    """And a workflow can be put into that."""
+    path.parent.mkdir()
+    migrate(path, to="0002")
+    job_id, at = uuid4(), "2026-05-17 12:00:00.000000"
+    asked = dict.fromkeys(("target", "negative_prompt", "sampler", "scheduler"), "")
+    sizes = {"width": 512, "height": 512, "steps": 20, "cfg": 7.0, "seed": 2**64 - 1}
+    request = json.dumps({**asked, **sizes, "prompt": "a red fox", "checkpoint": None})
+    shown = [row[1] for row in rows(path, "PRAGMA table_info(job)") if row[3] and row[4] is None]
+    values = {
+        **dict.fromkeys(shown, 0),
+        "id": job_id.hex,
+        "request": request,
+        "created_at": at,
+        "updated_at": at,
+        "state": "queued",
+        "source": "page",
+        "prompt": "a red fox",
+        "preset": "",
+        "rank": "a0",
+    }
+    given = {name: value for name, value in values.items() if name in shown}
+    change(
+        path,
+        f"INSERT INTO job ({', '.join(given)}) VALUES ({', '.join('?' * len(given))})",  # noqa: S608
+        *given.values(),
+    )
+    change(path, "INSERT INTO setting VALUES ('paused', 'true')")
+    now = SystemClock().now()
+    workflow = Workflow(id=uuid4(), name="Foxes", created_at=now, updated_at=now)
+
+    async with open_database(path) as database:
+        job = await SqlJobStore(database, clock=SystemClock()).get(job_id)
+        library = SqlWorkflowStore(database, clock=SystemClock())
+        before = await library.all()
+        await library.add(workflow, version=NewVersion(author="you", document={}, graph=None))
+        after = await library.heads()
+
+    assert job is not None
+    assert (job.request.prompt, job.request.seed) == ("a red fox", 2**64 - 1)
+    assert before == []
+    assert [(each.name, version.number) for each, version in after] == [("Foxes", 1)]
+    assert rows(path, "SELECT value FROM setting WHERE name = 'paused'") == [("true",)]
+    copy = path.with_name("orchestrator.before-upgrade-from-0002.db")
+    assert rows(copy, "SELECT prompt FROM job") == [("a red fox",)]
 
 
 async def test_a_database_of_a_newer_version_is_refused_untouched(path: Path) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.contract.demo_graphs import from_checkpoint
 from tests.e2e.conftest import OpenPage
 from tests.e2e.steps import api, card, expect_status, generate, made_image, violations
 from tests.support.app_process import AppProcess
@@ -38,6 +39,30 @@ def test_pages_have_no_violations(
         page.wait_for_timeout(700)  # faded-in text has its full contrast only then
 
         assert violations(page) == [], path
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_builder_has_no_violations(app: AppProcess, open_page: OpenPage, scheme: str) -> None:
+    graph = from_checkpoint("none.safetensors", prompt="a shore")
+    with api(app.url) as client:
+        given = {"name": f"A shore in {scheme}", "document": graph}
+        made = client.post("/workflows", json=given).raise_for_status().json()["id"]
+    library = open_page(f"{app.url}/builder", color_scheme=scheme)
+    expect(library.get_by_test_id(f"workflow-{made}")).to_be_visible()
+    page = open_page(f"{app.url}/builder/{made}", width=1440, color_scheme=scheme)
+    expect(page.get_by_test_id("status-runs")).to_be_visible()
+    page.get_by_test_id("node-6").locator(".o-wg-head").click()
+    expect(page.get_by_test_id("node-properties")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_test_id("quick-add")).to_be_visible()
+    page.wait_for_timeout(700)
+
+    found = [*violations(library), *violations(page)]
+    for tab in ("form", "versions"):
+        page.get_by_test_id(f"tab-panel-{tab}").click()
+        found += violations(page)
+
+    assert found == []
 
 
 def test_login_and_help_have_no_violations(own_app, app: AppProcess, open_page: OpenPage) -> None:

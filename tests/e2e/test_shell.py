@@ -1,10 +1,12 @@
 """The frame of the app: phone width, languages, themes, idleness, login."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from tests.contract.demo_graphs import repeated
 from tests.e2e.conftest import OpenPage
 from tests.e2e.steps import api, expect_status, generate
 from tests.support.app_process import AppProcess
@@ -106,15 +108,41 @@ def test_stranger_must_log_in_and_logging_out_closes_the_page(own_app, open_page
 def test_pages_fit_their_window(
     app: AppProcess, open_page: OpenPage, request: pytest.FixtureRequest, width: int, scheme: str
 ) -> None:
-    folder = Path("var/screenshots")
     for name, path in {"dashboard": "/", "canvas": "/canvas"}.items():
         page = open_page(f"{app.url}{path}", width=width, height=900, color_scheme=scheme)
         expect(page.locator("#main")).to_be_visible()
         page.wait_for_timeout(1000)  # pictures fade in
         _expect_no_sideways_scroll(page)
         if request.config.getoption("--screenshots"):
-            folder.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
+            page.screenshot(path=_folder() / f"{name}-{width}-{scheme}.png")
+
+
+def test_the_builder_fits_its_window(
+    app: AppProcess, open_page: OpenPage, request: pytest.FixtureRequest
+) -> None:
+    wanted = request.config.getoption("--screenshots")
+    paths = {"builder": "/builder"} if wanted else {}
+    for count in (10, 200) if wanted else (10,):
+        with api(app.url) as client:
+            given = {"name": f"{count} nodes", "document": repeated(count)}
+            made = client.post("/workflows", json=given).raise_for_status().json()["id"]
+        paths[f"builder-{count}"] = f"/builder/{made}"
+    for (name, path), scheme in product(paths.items(), ("dark", "light") if wanted else ("dark",)):
+        for width in (375, 1280, 2560):
+            page = open_page(f"{app.url}{path}", width=width, height=900, color_scheme=scheme)
+            shown = page.locator(".vue-flow__node article, [data-testid^=workflow-]").first
+            expect(shown).to_be_visible()
+            _expect_no_sideways_scroll(page)
+            if wanted:
+                page.wait_for_timeout(1000)  # pictures fade in
+                page.screenshot(path=_folder() / f"{name}-{width}-{scheme}.png")
+            page.close()
+
+
+def _folder() -> Path:
+    folder = Path("var/screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _expect_no_sideways_scroll(page: Page) -> None:

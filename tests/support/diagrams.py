@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.graphs.diagram import Diagram, DiagramNode, Level, Link, Socket, Subgraph
-from app.graphs.schema import NodeSchema, read_schema
+from app.drawing.diagram import Diagram, DiagramNode, Level, Link, Socket, Subgraph
+from app.drawing.schema import NodeSchema, read_schema
 
 CATALOG = Path(__file__).parents[1] / "data" / "comfyui" / "object_info_full.json.gz"
 

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import pytest
 from nicegui.testing import User
+from nicegui.testing.user_interaction import UserInteraction
 
-from app.graphs.diagram import Diagram
-from app.graphs.suggesting import suggest
+from app.drawing.diagram import Diagram
+from app.drawing.form.suggesting import suggest
 from app.models import Catalog, Workflow
 from app.services import Services
 from components.builder_bar import BuilderBar, BuilderStatus
@@ -267,6 +268,38 @@ async def test_saved_workflow_is_made_from_the_dashboard(services: Services) -> 
         assert jobs[0].prompt == "a hare"
         assert jobs[0].params.steps == 12
         assert jobs[0].workflow_id.startswith(str(made.id))
+
+
+async def test_prompt_of_a_saved_workflow_is_previewed_and_drawn_for_each_job(
+    services: Services,
+) -> None:
+    folder = services.settings.wildcards_dir
+    folder.mkdir(parents=True)
+    (folder / "weather.txt").write_text("snow\n", encoding="utf-8")
+    made = await kept(services, diagram=draw_form(services))
+    async with browsing(services) as user:
+        fill(user, backend_select=str(made.id))
+        fill(user, option_prompt_input="a {red|blue} fox in the __weather__")
+        await user.should_see("a red fox in the snow", retries=60)
+        await user.should_see("a blue fox in the snow")
+
+        fill(user, count_input=4)
+        UserInteraction(user, {part(user, "generation-form")}, None).trigger(
+            "keydown.ctrl.enter.prevent"
+        )
+
+        jobs = await until_jobs(services, lambda found: len(found) == 4)
+        drawn = {job.prompt for job in jobs}
+        assert drawn <= {"a red fox in the snow", "a blue fox in the snow"}
+
+        fill(user, option_prompt_input="a {red|blue fox")
+        await until(lambda: part(user, "error-option-prompt").text)
+        assert "not closed" in part(user, "error-option-prompt").text
+
+        fill(user, option_prompt_input="a fox in the __wea")
+        await user.should_see("__weather__", retries=60)
+        click(user, "wildcard-weather")
+        assert part(user, "option-prompt-input").value == "a fox in the __weather__"
 
 
 def is_shown(user: User, testid: str) -> bool:

@@ -15,19 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.draft_views import State, view
+from app.drawing.checks.checking import check
+from app.drawing.checks.readiness import runs_on
+from app.drawing.convert import to_api
+from app.drawing.diagram import Diagram
+from app.drawing.diffs.diffing import compare
+from app.drawing.editing.applying import apply
+from app.drawing.editing.operations import Remove, Value
+from app.drawing.files.importing import read_file
+from app.drawing.files.ui_format import read_ui, write_ui
+from app.drawing.form.parameters import check_parameters, options_of, rebind, suggest
+from app.drawing.layout import arrange
+from app.drawing.tracing import Tracing
 from app.errors import InvalidRequestError
-from app.graphs.checking import check
-from app.graphs.convert import to_api
-from app.graphs.diagram import Diagram
-from app.graphs.diffing import compare
-from app.graphs.editing import apply
-from app.graphs.importing import read_file
-from app.graphs.layout import arrange
-from app.graphs.operations import Remove, Value
-from app.graphs.parameters import check_parameters, options_of, rebind, suggest
-from app.graphs.readiness import runs_on
-from app.graphs.tracing import Tracing
-from app.graphs.ui_format import read_ui, write_ui
 from app.models import BackendInfo, BackendStatus, Catalog
 from tests.support import diagrams as draw
 
@@ -282,6 +282,7 @@ def test_any_value_in_a_widget_is_kept_or_refused_and_never_breaks_a_view(value:
         with suppress(InvalidRequestError):
             diagram = apply(diagram, "", op, schemas=schemas)
 
+    assert reread(diagram) == diagram
     go_through_everything(diagram)
 
 

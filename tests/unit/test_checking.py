@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.graphs.checking import check, runs_on
-from app.graphs.convert import to_api
-from app.graphs.diagram import Diagram, Level, Mode
-from app.graphs.findings import Finding, Severity
-from app.graphs.readiness import summary
-from app.graphs.schema import InputSpec, NodeSchema
+from app.drawing.checks.checking import check, runs_on
+from app.drawing.checks.readiness import summary
+from app.drawing.convert import to_api
+from app.drawing.diagram import Diagram, Level, Mode
+from app.drawing.findings import Finding, Severity
+from app.drawing.schema import InputSpec, NodeSchema
 from app.models import BackendInfo, BackendStatus, Catalog
 from tests.support import diagrams as draw
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.graphs.convert import Conversion, to_api
-from app.graphs.diagram import (
+from app.drawing.convert import Conversion, to_api
+from app.drawing.diagram import (
     ENTRY,
     EXIT,
     Diagram,
@@ -21,9 +21,9 @@ from app.graphs.diagram import (
     Socket,
     Subgraph,
 )
-from app.graphs.findings import Severity
-from app.graphs.schema import read_schema
-from app.graphs.widgets import visible_inputs
+from app.drawing.findings import Severity
+from app.drawing.schema import read_schema
+from app.drawing.widgets import visible_inputs
 
 _FILE = Path(__file__).parents[1] / "data" / "comfyui" / "object_info_full.json.gz"
 _OWN_CLASSES: dict[str, Any] = {

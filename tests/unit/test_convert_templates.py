@@ -13,12 +13,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from app.graphs.convert import Conversion, to_api
-from app.graphs.diagram import VIRTUAL, Diagram
-from app.graphs.findings import Severity
+from app.drawing.convert import Conversion, to_api
+from app.drawing.diagram import VIRTUAL, Diagram
+from app.drawing.files.ui_format import read_ui
+from app.drawing.findings import Severity
+from app.drawing.schema import NodeSchema, read_schema
 from app.graphs.nodes import required_classes
-from app.graphs.schema import NodeSchema, read_schema
-from app.graphs.ui_format import read_ui
 from tests.support.server_validation import faults
 
 _DATA = Path(__file__).parents[1] / "data" / "comfyui"

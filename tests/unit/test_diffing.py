@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.graphs.diagram import Diagram, DiagramNode, Group, Link, Mode, Parameter, Socket
-from app.graphs.diffing import Comparison, compare
+from app.drawing.diagram import Diagram, DiagramNode, Group, Link, Mode, Parameter, Socket
+from app.drawing.diffs.diffing import Comparison, compare
 from app.said import Said
 from components.i18n import say_in
 from tests.support import diagrams as draw

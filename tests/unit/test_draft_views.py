@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from app.draft_views import State, patch, view
+from app.drawing.diagram import Diagram, DiagramNode, Level, Parameter, level_at
+from app.drawing.editing.applying import apply
+from app.drawing.editing.operations import read_operations
+from app.drawing.editing.pasting import copied
+from app.drawing.files.ui_format import read_ui, write_ui
 from app.errors import InvalidRequestError
-from app.graphs.diagram import Diagram, DiagramNode, Level, Parameter, level_at
-from app.graphs.editing import apply
-from app.graphs.operations import read_operations
-from app.graphs.pasting import copied
-from app.graphs.ui_format import read_ui, write_ui
 from tests.support.diagrams import as_input, level, node, schemas, text_to_image, with_subgraph
 
 _STATE = State(rev=7)

@@ -12,11 +12,11 @@ from uuid import UUID
 import pytest
 
 from app.drafts import Draft, Drafts
+from app.drawing.diagram import Diagram
+from app.drawing.files.ui_format import read_ui, write_ui
+from app.drawing.schema import NodeSchema, Schemas
 from app.errors import InvalidRequestError, NotFoundError, StorageError
 from app.events import BackendRemoved, DraftChanged, EventBus, WorkflowChanged
-from app.graphs.diagram import Diagram
-from app.graphs.schema import NodeSchema, Schemas
-from app.graphs.ui_format import read_ui, write_ui
 from app.ids import new_id
 from app.models import Workflow
 from app.ports import KeptDraft, NewVersion
@@ -35,10 +35,16 @@ class Store(MemoryWorkflowStore):
         super().__init__(log=MemoryLog(clock=FakeClock()))
         self.kept: asyncio.Queue[KeptDraft | None] = asyncio.Queue()
         self.broken = False
+        self.slow = False
+        self.asked = asyncio.Event()
 
     async def keep_draft(self, workflow_id: UUID, draft: KeptDraft | None) -> None:
         if self.broken:
             raise StorageError("The disk is full.")
+        self.asked.set()
+        if self.slow:
+            self.slow = False
+            await asyncio.Event().wait()
         await super().keep_draft(workflow_id, draft)
         self.kept.put_nowait(draft)
 
@@ -209,15 +215,34 @@ async def test_what_was_drawn_last_is_kept_at_the_end() -> None:
     assert steps_of(kept.document) == 30
 
 
+async def test_what_was_being_kept_when_the_process_is_stopped_is_kept() -> None:
+    """The writing that is under way is cut off, and done again at the end."""
+    rig = Rig()
+    rig.store.slow = True
+    draft = await rig.begin(text_to_image())
+    async with rig.served():
+        draft.apply("", [{**_STEPS, "value": 30}])
+        await rig.store.asked.wait()
+    kept = await rig.store.draft(rig.workflow_id)
+    assert kept is not None
+    assert steps_of(kept.document) == 30
+
+
 async def test_what_cannot_be_kept_stays_in_memory_and_is_tried_again() -> None:
     """It is no reason to stop drawing."""
     rig = Rig()
     draft = await rig.begin(text_to_image())
     rig.store.broken = True
     draft.apply("", [{**_STEPS, "value": 30}])
-    await rig.drafts.keep()
-    rig.store.broken = False
-    await rig.drafts.keep()
+    with rig.bus.subscribe(DraftChanged) as told:
+        await rig.drafts.keep()
+        await rig.drafts.keep()
+        assert draft.problem is not None
+        assert "The disk is full." in draft.problem.message
+        rig.store.broken = False
+        await rig.drafts.keep()
+        assert draft.problem is None
+        assert len(told.drain()) == 2  # that it cannot be kept, and that it can
     kept = await rig.next_kept()
     assert kept is not None
     assert steps_of(kept.document) == 30
@@ -260,6 +285,21 @@ async def test_a_version_saved_elsewhere_shows_unless_something_was_drawn() -> N
         _, _, logged = await rig.store.save(rig.workflow_id, version, at=START)
         rig.bus.publish(WorkflowChanged(workflow_id=rig.workflow_id, logged=logged))
     assert (draft.diagram.root.nodes["3"].title, draft.base) == (None, 2)
+
+
+async def test_what_is_drawn_is_kept_again_when_a_version_was_saved_elsewhere() -> None:
+    """Saving had dropped it from the library."""
+    rig = Rig()
+    draft = await rig.begin(text_to_image())
+    async with rig.served():
+        draft.apply("", [{**_STEPS, "value": 30}])
+        await rig.next_kept()
+        version = NewVersion(author="api", **_as_saved(with_subgraph()))
+        _, _, logged = await rig.store.save(rig.workflow_id, version, at=START)
+        rig.bus.publish(WorkflowChanged(workflow_id=rig.workflow_id, logged=logged))
+        kept = await rig.next_kept()
+    assert kept is not None
+    assert (kept.base, steps_of(kept.document)) == (1, 30)
 
 
 async def test_values_get_their_names_once_a_backend_knows_the_class() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from app.drawing.diagram import ENTRY, EXIT, Diagram, Group, Mode, Parameter
+from app.drawing.editing.applying import apply
+from app.drawing.editing.operations import read_operations
+from app.drawing.editing.pasting import copied
+from app.drawing.files.ui_format import read_ui, write_ui
 from app.errors import InvalidRequestError
-from app.graphs.diagram import ENTRY, EXIT, Diagram, Group, Mode, Parameter
-from app.graphs.editing import apply
-from app.graphs.operations import read_operations
-from app.graphs.pasting import copied
-from app.graphs.ui_format import read_ui, write_ui
 from tests.support.diagrams import schemas, text_to_image, with_subgraph
 
 _SEED = Parameter(

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.drawing.convert import to_api
+from app.drawing.files.from_api import draw, from_api
 from app.errors import InvalidRequestError
-from app.graphs.convert import to_api
-from app.graphs.from_api import draw, from_api
 from tests.support.diagrams import schemas, text_to_image
 from tests.unit.test_layout import overlapping
 

@@ -1,5 +1,7 @@
 """A workflow given with the job."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +53,37 @@ def test_seeds_and_options_are_put_in_and_the_original_is_left_alone() -> None:
     assert built.graph["2"]["inputs"]["steps"] == 30
     assert built.graph["3"]["inputs"] == {"noise_seed": 77, "steps": 8, "cfg": 3.5}
     assert GRAPH["2"]["inputs"] == {"seed": 1, "steps": 20, "model": ["1", 0]}
+
+
+VIDEO = "d" * 64 + ".mp4"
+
+
+@pytest.mark.parametrize(
+    ("class_type", "name", "given"),
+    [
+        ("LoadVideo", "file", VIDEO),
+        ("LoadAudio", "audio", "d" * 64 + ".flac"),
+        ("VHS_LoadVideo", "video", VIDEO),
+        ("OwnLoader", "clip", VIDEO),  # known by what its server says of it
+    ],
+)
+def test_videos_and_sounds_of_ours_are_uploaded_where_a_node_loads_them(
+    class_type: str, name: str, given: str
+) -> None:
+    told = json.dumps({"input": {"required": {"clip": ["COMBO", {"video_upload": True}]}}})
+    catalog = replace(CATALOG, node_classes=CLASSES | {class_type}, specs={"OwnLoader": told})
+    inputs = {name: given, "title": VIDEO}
+    graph = {
+        **GRAPH,
+        "8": {"class_type": class_type, "inputs": inputs},
+        "9": {"class_type": class_type, "inputs": {name: "clip.mp4"}},
+    }
+
+    built = PRESETS.build(request(graph), prefix="p", catalog=catalog)
+
+    assert built.inputs == (PICTURE, given)
+    assert built.graph["8"]["inputs"] == {name: uploaded_name(given), "title": VIDEO}
+    assert built.graph["9"]["inputs"] == {name: "clip.mp4"}
 
 
 def test_a_seed_that_comes_from_another_node_stays_a_link() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from app.drawing.convert import to_api
+from app.drawing.files.importing import MAX_BYTES, Imported, read_file
+from app.drawing.files.ui_format import write_ui
 from app.errors import InvalidRequestError
-from app.graphs.convert import to_api
-from app.graphs.importing import MAX_BYTES, Imported, read_file
-from app.graphs.ui_format import write_ui
 from tests.support.diagrams import schemas, text_to_image
 from tests.support.pictures import claimed_png, png
 
@@ -219,6 +219,8 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("deep", DEEP, "nested too deeply"),
     ("deep value", b'{"nodes":[{"widgets_values":' + b"[" * 80 + b"]" * 80 + b"}]}", "nested"),
     ("many parts", b"[" + b"[]," * 1_000_001 + b"1]", "more parts"),
+    ("much text", b'{"nodes": ["' + b"a" * 24_000_000 + b'"]}', "more text"),
+    ("many signs", '{{"nodes": ["{}"]}}'.format("🦊" * 1_600_000).encode(), "more text"),
     ("too large", b" " * (MAX_BYTES + 1), "larger than 50 MB"),
     ("plain png", png(), "no workflow"),
     ("cut png", png(text={"workflow": "{}"})[:60], "damaged"),

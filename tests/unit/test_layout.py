@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.graphs.diagram import DiagramNode, Group, Level, Link, Socket
-from app.graphs.layout import HEAD, arrange, size_of
+from app.drawing.diagram import DiagramNode, Group, Level, Link, Socket
+from app.drawing.layout import HEAD, arrange, size_of
 from tests.support.diagrams import schemas, text_to_image
 
 
@@ -140,3 +140,14 @@ def test_a_note_stays_with_the_part_it_lay_beside() -> None:
     placed = boxes(arrange(replace(level, nodes=nodes), schemas=schemas()))
 
     assert placed["0"][3] < placed["6"][1] < placed["2"][1]
+
+
+def test_parts_that_nothing_links_lie_beside_each_other_and_not_in_one_tower() -> None:
+    chains = [(first, first + 1) for first in range(0, 24, 2)]
+    level = arrange(made(chains, count=24), schemas=schemas())
+
+    placed = boxes(level).values()
+    wide = max(box[2] for box in placed) - min(box[0] for box in placed)
+    high = max(box[3] for box in placed) - min(box[1] for box in placed)
+    assert overlapping(level) == []
+    assert 0.7 < wide / high < 3

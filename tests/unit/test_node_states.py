@@ -6,12 +6,14 @@ from uuid import uuid4
 
 from app.events import EventBus, JobNodesProgressed
 from app.live import LiveRuns
-from app.models import NodeProgress
+from app.models import NodeProgress, ShownFile
 from backends.comfyui.answers import NodeBrief
 from backends.comfyui.messages import (
     NodeExecuted,
+    NodesCached,
     NodesProgressed,
     NodeStarted,
+    OutputFile,
     parse,
 )
 from backends.comfyui.messages import NodeProgress as Told
@@ -66,6 +68,27 @@ def test_a_late_message_does_not_wake_a_node_that_is_over() -> None:
     late = Told(node_id="9", value=1, maximum=4, finished=False)
 
     assert states.hear(NodesProgressed(prompt_id="p", nodes=(late,))) == {}
+
+
+def test_a_node_shows_the_pictures_that_it_keeps_for_a_while_only() -> None:
+    states = NodeStates()
+    states.hear(NodesCached(prompt_id="p", node_ids=("9",)))
+    made = (
+        OutputFile(node_id="9", filename="a b&c.png", subfolder="x/y", type="temp"),
+        OutputFile(node_id="9", filename="clip.mp4", subfolder="", type="temp"),
+        OutputFile(node_id="9", filename="page.html", subfolder="", type="temp"),
+        OutputFile(node_id="9", filename="saved.png", subfolder="", type="output"),
+    )
+
+    told = states.hear(NodeExecuted(prompt_id="p", node_id="9", made=made))
+    again = states.hear(NodeExecuted(prompt_id="p", node_id="9", made=made))
+
+    assert told["9"].state == "cached"
+    assert told["9"].shown == (
+        ShownFile(address="view?filename=a+b%26c.png&type=temp&subfolder=x%2Fy", kind="image"),
+        ShownFile(address="view?filename=clip.mp4&type=temp&subfolder=", kind="video"),
+    )
+    assert again == {}
 
 
 def test_parts_of_an_expanded_node_move_the_node_that_people_see() -> None:

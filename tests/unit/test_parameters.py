@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.errors import InvalidRequestError
-from app.graphs.diagram import Diagram, DiagramNode, Mode, Parameter, Socket
-from app.graphs.parameters import (
+from app.drawing.diagram import Diagram, DiagramNode, Mode, Parameter, Socket
+from app.drawing.form.parameters import (
     check_parameters,
     lost,
     options_of,
@@ -16,6 +15,7 @@ from app.graphs.parameters import (
     rebind,
     suggest,
 )
+from app.errors import InvalidRequestError
 from tests.support import diagrams as draw
 
 STEPS = Parameter(

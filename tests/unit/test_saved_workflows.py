@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from app.drawing.diagram import Diagram, Parameter, ParameterType
+from app.drawing.files.from_api import from_api
+from app.drawing.files.importing import read_file
+from app.drawing.saved import preset_of
+from app.drawing.schema import NodeSchema, read_schema
 from app.errors import InvalidRequestError
-from app.graphs.diagram import Diagram, Parameter, ParameterType
-from app.graphs.from_api import from_api
-from app.graphs.importing import read_file
 from app.graphs.preset import Preset
 from app.graphs.running import split_id
-from app.graphs.saved import preset_of
-from app.graphs.schema import NodeSchema, read_schema
 from app.ids import new_id
 from app.intake import aim_of, checked, request_of
 from app.models import Catalog, GenerationRequest, Workflow, WorkflowVersion
@@ -178,6 +178,34 @@ def test_a_model_file_is_sent_as_the_backend_calls_it_or_is_missing() -> None:
     assert loaded == "sd/base.safetensors"
     few = replace(CATALOG, node_classes=frozenset({"KSampler"}))
     assert "node class SaveImage" in presets.fit(usual, few).missing
+
+
+def test_a_sampler_that_a_backend_does_not_have_is_replaced_by_the_nearest() -> None:
+    preset = a_preset(param("sampler", "5.sampler_name"), param("scheduler", "5.scheduler"))
+    catalog = replace(
+        CATALOG, samplers=("euler", "euler_ancestral"), schedulers=("normal", "karras")
+    )
+
+    asked = a_request(preset, params={"sampler": "euler_a", "scheduler": "uniform"})
+    made = built(preset, asked, catalog)
+    usual = built(preset, a_request(preset), catalog)
+
+    sampler = made.graph["5"]["inputs"]
+    assert (sampler["sampler_name"], sampler["scheduler"]) == ("euler_ancestral", "normal")
+    assert [str(each) for each in made.notices] == [
+        "There is no sampler euler_a: euler_ancestral is used.",
+        "There is no scheduler uniform: normal is used.",
+    ]
+    assert usual.notices == ()
+
+
+def test_an_old_version_that_is_not_at_hand_is_called_like_its_workflow() -> None:
+    preset = a_preset(FORM[0], number=2)
+    presets = presets_with(preset)
+    workflow_id, _ = split_id(preset.id)
+
+    assert presets.called(f"{workflow_id}@1") == "Foxes"
+    assert presets.called("sdxl") == "sdxl"
 
 
 def test_a_seed_that_nobody_exposed_is_new_for_each_job_unless_it_is_fixed() -> None:

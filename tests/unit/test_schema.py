@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.graphs.schema import NodeSchema, read_input, read_schema
+from app.drawing.schema import NodeSchema, read_input, read_schema
 
 _FILE = Path(__file__).parents[1] / "data" / "comfyui" / "object_info_full.json.gz"
 OBJECT_INFO: dict[str, Any] = json.loads(gzip.decompress(_FILE.read_bytes()))

@@ -1,8 +1,8 @@
 """Finding nodes in a drawn workflow."""
 
-from app.graphs.diagram import Diagram, DiagramNode, Level, Subgraph
-from app.graphs.schema import NodeSchema
-from app.graphs.searching import search
+from app.drawing.diagram import Diagram, DiagramNode, Level, Subgraph
+from app.drawing.schema import NodeSchema
+from app.drawing.searching import search
 
 SAMPLER = NodeSchema(class_type="KSampler", name="Sampler")
 KNOWN = {"KSampler": SAMPLER}

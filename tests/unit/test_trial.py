@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from app.drawing.diagram import Diagram, Mode, Parameter
 from app.errors import InvalidRequestError, UnknownBackendError
 from app.events import JobChanged, JobNodesProgressed
-from app.graphs.diagram import Diagram, Mode, Parameter
 from app.ids import new_id
-from app.models import Job, JobFailure, JobState, NodeProgress
+from app.models import Job, JobFailure, JobState, NodeProgress, ShownFile
 from app.services import Services
 from app.trial import NewSeed, Sample, Trial, new_seeds
 from tests.support import diagrams as draw
@@ -54,6 +54,16 @@ async def test_without_a_sample_the_workflow_keeps_its_prompt(services: Services
     trial, _ = await started(services, Sample())
 
     assert trial.job.request.prompt == "a fox"
+
+
+async def test_sample_prompt_needs_no_field_of_the_form(services: Services) -> None:
+    trial, _ = await services.trials.start(
+        WORKFLOW, draw.text_to_image(), schemas=draw.schemas(), sample=Sample(prompt="a hare")
+    )
+
+    assert trial.job.request.graph is not None
+    assert trial.job.request.graph["6"]["inputs"]["text"] == "a hare"
+    assert trial.job.request.prompt == "a hare"
 
 
 async def test_chosen_output_leaves_out_what_it_does_not_need(services: Services) -> None:
@@ -158,6 +168,30 @@ def test_done_run_has_its_pictures_on_the_nodes_that_made_them() -> None:
     assert trial.is_over
     assert {each["state"] for each in nodes.values()} == {"done"}
     assert [each["id"] for each in nodes["9"]["images"]] == [str(image.id)]
+
+
+def test_picture_that_is_only_shown_comes_from_its_backend_until_the_gallery_has_it() -> None:
+    trial = a_trial(replace(a_job(state=JobState.RUNNING), backend_id="gpu-1"))
+    shown = ShownFile(address="view?filename=a.png&type=temp", kind="image")
+    told = {each: NodeProgress(state="done", shown=(shown,)) for each in ("3", "9")}
+    trial.hear(JobNodesProgressed(job_id=trial.job.id, nodes=told))
+    image = an_image(node_id="9")
+
+    trial.hear(JobChanged(job=replace(trial.job, state=JobState.DONE), images=(image,)))
+
+    nodes = trial.view(say=str)["nodes"]
+    url = "/api/backends/gpu-1/comfy/view?filename=a.png&type=temp"
+    assert [each["url"] for each in nodes["3"]["images"]] == [url]
+    assert [each["id"] for each in nodes["9"]["images"]] == [str(image.id)]
+
+
+def test_run_that_goes_elsewhere_begins_anew() -> None:
+    trial = a_trial(replace(a_job(state=JobState.RUNNING), backend_id="gpu-1"))
+    trial.hear(JobNodesProgressed(job_id=trial.job.id, nodes={"3": NodeProgress(state="done")}))
+
+    trial.hear(JobChanged(job=replace(trial.job, state=JobState.QUEUED, backend_id=None)))
+
+    assert trial.nodes["3"] == NodeProgress(state="waiting")
 
 
 def test_failed_run_says_so_at_the_node_it_failed_at() -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.errors import InvalidRequestError
-from app.graphs.diagram import (
+from app.drawing.diagram import (
     ENTRY,
     EXIT,
     Diagram,
@@ -23,8 +22,9 @@ from app.graphs.diagram import (
     Socket,
     Subgraph,
 )
-from app.graphs.layout import size_of
-from app.graphs.ui_format import MAX_NODES, read_ui, settle, write_ui
+from app.drawing.files.ui_format import MAX_NODES, read_ui, settle, write_ui
+from app.drawing.layout import size_of
+from app.errors import InvalidRequestError
 from app.said import Said
 from tests.support.diagrams import node, schemas, text_to_image
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.graphs.diagram import DiagramNode
-from app.graphs.schema import NodeSchema, read_schema
-from app.graphs.widgets import (
+from app.drawing.diagram import DiagramNode
+from app.drawing.schema import NodeSchema, read_schema
+from app.drawing.widgets import (
     control_of,
     default_of,
     names_of_values,

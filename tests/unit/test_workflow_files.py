@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image as Pillow
 
+from app.drawing.diagram import Diagram, DiagramNode, Level, Link
 from app.errors import BackendUnreachableError, InvalidRequestError, NotFoundError
 from app.fleet import Fleet
-from app.graphs.diagram import Diagram, DiagramNode, Level, Link
 from app.models import BackendInfo
 from app.runs import Forwarded
 from app.templates import Templates

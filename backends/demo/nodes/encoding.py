@@ -3,6 +3,7 @@
 # The package av leaves out parts of its own types:
 # pyright: reportUnknownMemberType=false
 
+import itertools
 import json
 import struct
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 EXIF_MODEL = 0x0110  # where ComfyUI keeps the prompt of a WebP
 EXIF_MAKE = 0x010F  # and, counting down, everything else
+DEFAULT_FPS = 24.0
 AUDIO_CHUNK = 4096  # samples
 CODEC_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "libx264": {"preset": "veryfast", "crf": "23"},
@@ -64,6 +66,29 @@ def write_video(
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def read_video(path: Path, *, most: int) -> tuple[list[Image.Image], float]:
+    """The first frames of a video, and how many there are in a second."""
+    import av  # see above
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = [
+            Image.fromarray(frame.to_ndarray(format="rgb24"))
+            for frame in itertools.islice(container.decode(stream), most)
+        ]
+        return frames, float(stream.average_rate or DEFAULT_FPS)
+
+
+def read_audio(path: Path) -> tuple[float, int, int]:
+    """How long a sound is, its samples in a second, and its channels."""
+    import av  # see above
+
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        seconds = container.duration / av.time_base if container.duration else 0.0
+        return seconds, stream.rate, stream.channels
 
 
 def write_animated_webp(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from PIL import Image, ImageOps
 
@@ -24,7 +23,7 @@ async def load_image(context: NodeContext, inputs: JsonDict) -> NodeResult:
     """The picture without its alpha, and the inverted alpha as mask."""
 
     def read() -> tuple[Image.Image, Image.Image]:
-        with Image.open(_input_file(context, inputs)) as opened:
+        with Image.open(context.files.input_file(inputs["image"])) as opened:
             upright = ImageOps.exif_transpose(opened)
             if "A" in upright.getbands():
                 return upright.convert("RGB"), ImageOps.invert(upright.getchannel("A"))
@@ -39,7 +38,7 @@ async def load_image_mask(context: NodeContext, inputs: JsonDict) -> NodeResult:
     channel: str = inputs["channel"]
 
     def read() -> Image.Image:
-        with Image.open(_input_file(context, inputs)) as opened:
+        with Image.open(context.files.input_file(inputs["image"])) as opened:
             upright = ImageOps.exif_transpose(opened)
             if channel != "alpha":
                 return upright.convert("RGB").getchannel(channel[0].upper())
@@ -48,13 +47,6 @@ async def load_image_mask(context: NodeContext, inputs: JsonDict) -> NodeResult:
             return Image.new("L", SMALL_MASK, 0)
 
     return NodeResult(outputs=([await asyncio.to_thread(read)],))
-
-
-def _input_file(context: NodeContext, inputs: JsonDict) -> Path:
-    found = context.files.named(inputs["image"])
-    if found is None:  # it was there when the prompt was checked
-        raise FileNotFoundError(f"[Errno 2] No such file or directory: '{inputs['image']}'")
-    return found
 
 
 async def scale_image(_context: NodeContext, inputs: JsonDict) -> NodeResult:

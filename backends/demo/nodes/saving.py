@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from backends.demo.nodes.base import Audio, Images, Latent, Masks, NodeContext, NodeResult
-from backends.demo.nodes.encoding import write_audio, write_latent
+from backends.demo.nodes.encoding import read_audio, write_audio, write_latent
 from backends.demo.wire import JsonDict
 
 PNG_ENDING = "_.png"
@@ -124,6 +124,14 @@ async def empty_audio(_context: NodeContext, inputs: JsonDict) -> NodeResult:
         sample_rate=inputs["sample_rate"],
         channels=inputs["channels"],
     )
+    return NodeResult(outputs=(audio,))
+
+
+async def load_audio(context: NodeContext, inputs: JsonDict) -> NodeResult:
+    """Silence as long as the sound that is loaded."""
+    path = context.files.input_file(inputs["audio"])
+    duration_s, rate, channels = await asyncio.to_thread(read_audio, path)
+    audio = Audio(duration_s=duration_s, sample_rate=rate, channels=min(channels, 2))
     return NodeResult(outputs=(audio,))
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from backends.demo.nodes.base import Images, NodeContext, NodeResult, Video
+from backends.demo.nodes.base import Audio, Images, NodeContext, NodeResult, Video
 from backends.demo.nodes.encoding import (
     VideoFormat,
+    read_video,
     write_animated_png,
     write_animated_webp,
     write_video,
@@ -21,6 +22,21 @@ FORMATS = {  # container and codec by what was asked for; "auto" and h264 is the
     "mkv": VideoFormat(container="matroska", codec="libx264", ending="mkv"),
     "webm": VideoFormat(container="webm", codec="libvpx-vp9", ending="webm"),
 }
+
+MOST_FRAMES = 120  # that are kept in memory of a loaded video
+
+
+async def load_video(context: NodeContext, inputs: JsonDict) -> NodeResult:
+    """Its first frames: enough to show what came of it."""
+    path = context.files.input_file(inputs["file"])
+    frames, fps = await asyncio.to_thread(read_video, path, most=MOST_FRAMES)
+    return NodeResult(outputs=(Video(frames=frames, fps=fps),))
+
+
+async def video_components(_context: NodeContext, inputs: JsonDict) -> NodeResult:
+    video: Video = inputs["video"]
+    silence = Audio(duration_s=len(video.frames) / video.fps, sample_rate=44_100, channels=2)
+    return NodeResult(outputs=(video.frames, silence, video.fps, 8, "sRGB"))
 
 
 async def create_video(_context: NodeContext, inputs: JsonDict) -> NodeResult:

@@ -30,8 +30,29 @@ export function give({ file, imageId }, { progress = () => {}, signal } = {}) {
   });
 }
 
-/** Why it did not work, for people. */
-export function reason(error, t) {
+/** What is said of a file that is not of the kind wanted. */
+export function unreadable(t, { kind, name }) {
+  if (kind === "image") return t("This is no picture that can be read.");
+  if (kind === "video") return t("{name} is no video that can be read. Use MP4, WebM, MOV, MKV or GIF.", { name });
+  if (kind === "audio") return t("{name} is no sound that can be read. Use WAV, MP3, FLAC or OGG.", { name });
+  return t("{name} is no file that can be taken. Use a picture, a video, a sound or a GLB model.", { name });
+}
+
+/** Whether a file that was given is of the kind wanted; nodes take moving pictures for videos. */
+export function fits(given, kind) {
+  return kind === "file" || given.kind === kind || (kind === "video" && /\.(gif|webp)$/.test(given.name));
+}
+
+/** What a dialog of the system should offer. */
+export function acceptOf(kind) {
+  const types = { image: "image/*", video: "video/*,.mkv,.mov,image/gif,image/webp", audio: "audio/*,.flac,.m4a" };
+  return types[kind] ?? "image/*,video/*,audio/*,.mkv,.glb";
+}
+
+/** Why it did not work, for people. `kind` is what is wanted, `name` what the file is called. */
+export function reason(error, t, { kind = "image", name = "" } = {}) {
+  if (kind !== "image" && error.status === 413) return t("{name} is too large: up to 50 MB are taken.", { name });
+  if (kind !== "image" && error.status === 422) return unreadable(t, { kind, name });
   if (error.status === 413) return t("It is too large. Use a picture of up to 64 megapixels and 50 MB.");
   if (error.status === 422) return /pixels/.test(error.message)
     ? t("It is too large. Use a picture of up to 64 megapixels and 50 MB.")

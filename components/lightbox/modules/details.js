@@ -78,7 +78,7 @@ export const Details = {
       <div class="o-label">{{ words.t('Started from') }}</div>
       <div class="o-sources">
         <a v-for="[title, name] in sources" :key="name" :href="'/api/inputs/' + name" target="_blank" :title="title" data-testid="image-source">
-          <img :src="'/api/inputs/' + name" :alt="title" loading="lazy" draggable="false"><span>{{ title }}</span></a>
+          <img :src="'/api/inputs/' + name + '/thumbnail'" :alt="title" loading="lazy" draggable="false"><span>{{ title }}</span></a>
       </div>
     </section>
     <section v-if="image.params || image.kind === 'image'" class="o-blk">
@@ -107,7 +107,7 @@ export const Details = {
       const isOwn = this.image.workflowId === "workflow"; // given with its job: its values are its own
       const takes = (field) => (preset ? preset.fields.includes(field) : !isOwn || field === "seed");
       const rows = [
-        [t("Preset"), isOwn ? t("Own workflow") : preset ? this.versioned(preset.name) : this.image.workflowId],
+        [t("Preset"), isOwn ? t("Own workflow") : preset ? this.versioned(preset.name) : this.image.workflowVersion ? this.versioned(t("Deleted workflow")) : this.image.workflowId],
         [t("Model"), this.model],
         [t("VAE"), params.vae],
         ...params.loras.map((lora) => [t("LoRA"), `${lora.name} · ${lora.weight}`]),
@@ -152,7 +152,7 @@ export const Details = {
   },
   methods: {
     versioned(name) {
-      const [, version] = this.image.workflowId.split("@");
+      const version = this.image.workflowVersion;
       return version ? this.words.t("{name}, version {n}", { name, n: version }) : name;
     },
     /** What has no picture of its own gets a tile that says what it is. */

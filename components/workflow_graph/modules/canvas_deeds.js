@@ -113,8 +113,10 @@ export const deedMethods = {
   onClipboard(event) {
     if (!this.$refs.stage?.contains(document.activeElement) || isTyping(document.activeElement)) return;
     if (event.type === "paste") {
+      const fragment = readFragment(event.clipboardData?.getData("text/plain"));
+      if (!fragment && isFile(event.clipboardData)) return; // a workflow of its own: not for here
       event.preventDefault();
-      this.paste(readFragment(event.clipboardData?.getData("text/plain")) ?? undefined);
+      this.paste(fragment ?? undefined);
     } else if (this.mine().length && !String(getSelection() ?? "")) {
       event.preventDefault();
       if (event.type === "cut" && !this.graph.readonly) this.cut();
@@ -139,6 +141,10 @@ export const deedMethods = {
     this.onDragStop();
   },
 };
+
+function isFile(data) {
+  return data?.files.length > 0 || Boolean(data?.getData("text/plain").trimStart().startsWith("{"));
+}
 
 function readFragment(text) {
   if (!text?.includes(MARK)) return null;

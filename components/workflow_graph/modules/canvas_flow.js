@@ -4,7 +4,10 @@ import { handleOf, socketOf } from "orchestrator-graph/graph_state.js";
 
 const FIT = { padding: 0.12, maxZoom: 1 };
 const FAR = 0.35; // below it heads and ports are enough
+const FEW = 60; // nodes that can be drawn whole down to half of that
 const HEAD_PX = 28;
+const LEGIBLE = 0.3;
+const MARGIN_PX = 16;
 const EMPTY = { x: 40, y: 40, zoom: 1 };
 const groupId = (id) => `g:${id}`;
 const isGroup = (id) => id.startsWith("g:");
@@ -106,6 +109,15 @@ export const flowMethods = {
     if (!this.pendingFit) return;
     this.pendingFit = false;
     this.flow.fitView(FIT);
+    if (this.count <= FEW && this.flow.viewport.value.zoom < LEGIBLE) this.lookAtStart();
+  },
+  // A small workflow on a small screen: its beginning, instead of specks.
+  lookAtStart() {
+    const nodes = this.flow.getNodes.value;
+    const [left, top] = ["x", "y"].map((axis) => Math.min(...nodes.map((node) => node.position[axis])));
+    const bottom = Math.max(...nodes.map((node) => node.position.y + node.dimensions.height));
+    const middle = (this.flow.dimensions.value.height - (bottom - top) * LEGIBLE) / 2;
+    this.flow.setViewport({ zoom: LEGIBLE, x: MARGIN_PX - left * LEGIBLE, y: Math.max(MARGIN_PX, middle) - top * LEGIBLE });
   },
   showPending() {
     const path = this.pendingShow;
@@ -127,7 +139,8 @@ export const flowMethods = {
   },
   onViewport({ zoom }) {
     this.zoomPercent = Math.round(zoom * 100);
-    const light = this.graph.light ? zoom < FAR + 0.02 : zoom < FAR;
+    const far = this.count > FEW ? FAR : FAR / 2;
+    const light = this.graph.light ? zoom < far + 0.02 : zoom < far;
     if (light !== this.graph.light) this.graph.light = light;
   },
   zoomBy(direction) {

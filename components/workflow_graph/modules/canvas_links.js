@@ -81,9 +81,9 @@ export const linkMethods = {
     const ends = from?.side === "out" ? { from: [from.node, from.index] } : { to: from && [from.node, from.name] };
     this.quick = { key: Date.now(), pos: this.toGraph(point), at, type: from?.type, ...(from ? ends : {}) };
   },
-  closeQuick() {
+  closeQuick(isElsewhere = false) {
     this.quick = null;
-    this.focus();
+    if (!isElsewhere) this.focus();
   },
   addQuick(choice) {
     const { pos, from, to } = this.quick;

@@ -1,9 +1,9 @@
 // The context menus, and the list that keyboards link with: one of their items runs on Enter.
 import { isBoundary } from "orchestrator-graph/graph_state.js";
+import { COLORS } from "orchestrator/node_colors.js";
 import { typeColor } from "orchestrator-graph/port_types.js";
 import { t } from "orchestrator-graph/say.js";
 
-const COLORS = [null, "#8a4b4b", "#8a6a3f", "#5d7a45", "#3f7a6d", "#456a92", "#6a559a", "#8a4f82"];
 
 export const CanvasMenu = {
   props: { at: Object, title: String, items: Array },
@@ -119,7 +119,7 @@ export const menuMethods = {
     if (this.graph.readonly) return [];
     return [
       { name: "rename", label: t("Rename"), key: "F2", run: () => (this.graph.renaming = node.id) },
-      { colors: COLORS.slice(1), run: (color) => this.ops({ op: "group.edit", id: group.id, color }) },
+      { colors: COLORS, run: (color) => this.ops({ op: "group.edit", id: group.id, color }) },
       { line: true },
       { name: "remove", label: t("Remove the frame"), key: "Del", danger: true, run: () => this.ops({ op: "group.remove", ids: [group.id] }) },
     ];
@@ -139,7 +139,7 @@ export const menuMethods = {
       { name: "mute", label: node.mode === "muted" ? t("Unmute") : t("Mute"), key: "M", run: () => this.act("mute") },
       { name: "bypass", label: node.mode === "bypassed" ? t("Do not bypass") : t("Bypass"), key: "B", run: () => this.act("bypass") },
       { name: "collapse", label: node.collapsed ? t("Unfold") : t("Fold"), key: "H", run: () => this.act("collapse") },
-      { colors: COLORS, run: (color) => this.color(color) },
+      { colors: [null, ...COLORS], run: (color) => this.color(color) },
       { line: true },
       { name: "group", label: t("Put in a frame"), key: "G", run: () => this.act("group") },
       { name: "subgraph", label: t("Make a subgraph"), key: "Ctrl G", run: () => this.act("subgraph") },

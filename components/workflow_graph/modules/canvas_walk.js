@@ -3,6 +3,8 @@ import { linkInto } from "orchestrator-graph/graph_state.js";
 import { typesFit } from "orchestrator-graph/port_types.js";
 import { t } from "orchestrator-graph/say.js";
 
+const NEW_PX = 220; // as wide as most nodes are
+
 const middleOf = (node) => [node.position.x + node.dimensions.width / 2, node.position.y + node.dimensions.height / 2];
 
 export const walkMethods = {
@@ -103,7 +105,15 @@ export const walkMethods = {
     const drawn = this.flow.findNode(node);
     const { x, y, zoom } = this.flow.viewport.value;
     const box = this.$refs.stage.getBoundingClientRect();
-    const left = side === "out" ? drawn.position.x + drawn.dimensions.width + 60 : drawn.position.x - 280;
-    return { clientX: box.left + x + left * zoom, clientY: box.top + y + drawn.position.y * zoom };
+    const left = side === "out" ? drawn.position.x + drawn.dimensions.width + 60 : drawn.position.x - NEW_PX - 60;
+    return { clientX: box.left + x + left * zoom, clientY: box.top + y + this.freeBelow(left, drawn.position.y) * zoom };
+  },
+  // How far down a new node has to go to lie over no other.
+  freeBelow(left, top) {
+    const inTheWay = this.flow.nodes.value.filter(({ type, position, dimensions }) => type !== "group" && position.x < left + NEW_PX && position.x + dimensions.width > left);
+    for (const { position, dimensions } of inTheWay.sort((one, other) => one.position.y - other.position.y)) {
+      if (position.y < top + NEW_PX / 2 && position.y + dimensions.height > top) top = position.y + dimensions.height + 32;
+    }
+    return top;
   },
 };

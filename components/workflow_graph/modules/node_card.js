@@ -11,6 +11,7 @@ import { runOf } from "orchestrator-graph/run_state.js";
 import { t } from "orchestrator-graph/say.js";
 
 const WIDTH_PX = 220;
+const TEXT_WIDTH_PX = 300; // of a node with long text in it
 const LEAST_PX = [140, 40];
 const HEAD_PX = 28; // the size of a node is that of its body
 
@@ -92,8 +93,12 @@ export const NodeCard = {
     isFolded() {
       return this.node.collapsed;
     },
+    usualWidth() {
+      const isLong = this.node.kind === "note" || this.node.widgets.some((each) => this.graph.specs[each.spec]?.kind === "multiline");
+      return isLong ? TEXT_WIDTH_PX : WIDTH_PX;
+    },
     style() {
-      const [width, height] = this.size ?? this.node.size ?? [WIDTH_PX, 0];
+      const [width, height] = this.size ?? this.node.size ?? [this.usualWidth, 0];
       const least = this.isFolded || this.isFixed ? {} : { minHeight: `${height + HEAD_PX}px` };
       return { ...(this.isFixed ? {} : { width: `${Math.max(width, LEAST_PX[0])}px` }), ...least, ...(this.node.color ? { "--head": this.node.color } : {}) };
     },
@@ -128,57 +133,6 @@ export const NodeCard = {
         const from = link && this.graph.nodes[link.from[0]];
         const output = from?.outputs.find((each) => each.index === link.from[1]);
         if (from) found[input.name] = [from.title || from.name, output?.label || output?.name].filter(Boolean).join(" · ");
-      }
-      return found;
-    },
-    shape() {
-      this.$nextTick(() => this.measure(true));
-    },
-  },
-  computed: {
-    isFixed() {
-      return this.node.kind === "reroute" || isBoundary(this.id);
-    },
-    isFolded() {
-      return this.node.collapsed;
-    },
-    style() {
-      const [width, height] = this.size ?? this.node.size ?? [WIDTH_PX, 0];
-      const least = this.isFolded || this.isFixed ? {} : { minHeight: `${height + HEAD_PX}px` };
-      return { ...(this.isFixed ? {} : { width: `${Math.max(width, LEAST_PX[0])}px` }), ...least, ...(this.node.color ? { "--head": this.node.color } : {}) };
-    },
-    label() {
-      const state = this.run?.state ? `, ${this.canvas.stateWord(this.run.state)}` : "";
-      const wrong = this.findings.map((finding) => finding.message).join(" ");
-      const mode = this.node.mode === "active" ? "" : `, ${this.canvas.modeWord(this.node.mode)}`;
-      return `${this.node.title || this.node.name} #${this.id}${mode}${state}. ${wrong}`.trim();
-    },
-    percent() {
-      return this.run?.max ? Math.round((100 * this.run.value) / this.run.max) : 0;
-    },
-    severity() {
-      return worstOf(this.findings);
-    },
-    rows() {
-      const inputs = this.node.inputs.filter((input) => !input.widget);
-      const { outputs } = this.node;
-      return Array.from({ length: Math.max(inputs.length, outputs.length) }, (_, at) => ({
-        key: `${inputs[at]?.name ?? ""}/${outputs[at]?.index ?? ""}`, input: inputs[at], output: outputs[at],
-      }));
-    },
-    widgetPorts() {
-      const last = this.tops[" "] ?? 14;
-      return this.node.inputs.filter((input) => input.widget).map((socket) => ({ socket, top: this.tops[socket.name] ?? last }));
-    },
-    // What feeds the widgets that a link has taken over, by name.
-    sources() {
-      const taken = Object.fromEntries(this.node.inputs.filter((input) => input.widget).map((input) => [input.index, input.name]));
-      const found = {};
-      for (const link of Object.values(this.graph.links)) {
-        if (link.to[0] !== this.id || !(link.to[1] in taken)) continue;
-        const from = this.graph.nodes[link.from[0]];
-        const output = from?.outputs.find((each) => each.index === link.from[1]);
-        found[taken[link.to[1]]] = from ? [from.title || from.name, output?.label || output?.name].filter(Boolean).join(" · ") : "";
       }
       return found;
     },

@@ -25,7 +25,7 @@ export const QuickAdd = {
                :aria-activedescendant="rows.length ? 'o-quick-' + n : undefined" :value="query" @input="search($event.target.value)" />
         <span v-if="isLink" class="o-quick-type"><i :style="{ background: color }"></i>{{ name }}</span>
       </div>
-      <div ref="list" id="o-quick-rows" class="o-quick-rows" role="listbox" :aria-label="t('Nodes')" @mousedown.prevent>
+      <div ref="list" id="o-quick-rows" class="o-quick-rows" tabindex="-1" role="listbox" :aria-label="t('Nodes')" @mousedown.prevent>
         <div v-for="(node, i) in rows" :key="node.class" class="o-pal-node" role="option" :id="'o-quick-' + i" :aria-selected="i === n" :data-at="i === n || null" :title="tip(node)" :data-testid="'quick-add-' + node.class"
              @mousemove="n = i" @click="choose(node)"><NodeRow :node="node" where /></div>
         <p v-if="!rows.length" class="o-pal-none">{{ index.state === "ready" ? t("No node fits “{words}”.", { words: query || name }) : t("Reading the nodes…") }}</p>
@@ -79,7 +79,7 @@ export const QuickAdd = {
       this.$emit("add", { class: node.class, pos: this.pos, from: this.from, to: this.to });
     },
     leave(event) {
-      if (!this.$refs.box?.contains(event.relatedTarget)) this.$emit("close");
+      if (!this.$refs.box?.contains(event.relatedTarget)) this.$emit("close", Boolean(event.relatedTarget));
     },
     async key(event) {
       event.stopPropagation();
@@ -87,6 +87,7 @@ export const QuickAdd = {
       const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
       if (by) this.n = Math.max(0, Math.min(this.rows.length - 1, this.n + by));
       else if (event.key === "Enter") this.choose(this.rows[this.n]);
+      else if (event.key === "Tab" && !event.shiftKey) return; // goes on to what follows the graph
       else if (["Escape", "Tab"].includes(event.key)) this.$emit("close");
       else return;
       event.preventDefault();

@@ -1,13 +1,15 @@
-// A file of the server in a node; a picture may also be given here, and is then shown.
-import { give, reason } from "orchestrator-form/upload.js";
+// A file of the server in a node; one may also be given here, and is then shown or heard.
+import { Preview, kindOf } from "orchestrator-form/preview.js";
+import { acceptOf, fits, give, reason, unreadable } from "orchestrator-form/upload.js";
 import { ChoiceList } from "./choice_list.js";
 import { shortOf, textOf } from "./choice_rows.js";
 import { t } from "./say.js";
 
+const TAKEN = new Set(["image", "video", "audio", "file"]);
 const OURS = /^[0-9a-f]{64}\.\w+$/;
 
 export const FileWidget = {
-  components: { ChoiceList },
+  components: { ChoiceList, Preview },
   props: { name: String, label: String, spec: Object, value: {}, disabled: Boolean },
   emits: ["value"],
   template: `
@@ -23,18 +25,28 @@ export const FileWidget = {
           <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-up" /></svg>
         </button>
       </div>
-      <img v-if="isOurs && !lost" class="o-wd-picture" :src="'/api/inputs/' + value" :alt="label" draggable="false" loading="lazy" :data-testid="'picture-' + name" @error="lost = true" />
-      <p v-else-if="takes && !disabled && !value" class="o-wd-drop">{{ t("Drop or paste a picture here") }}</p>
+      <Preview v-if="isOurs && !lost && shownKind !== 'file'" class="o-wd-picture" :name="text" :label="label" :data-testid="'picture-' + name" @lost="lost = true" />
+      <p v-else-if="hint && !disabled && !value" class="o-wd-drop">{{ hint }}</p>
       <div v-if="percent !== null" class="o-bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" :aria-valuenow="percent" :aria-label="t('Uploading… {percent} %', { percent })"><i :style="{ width: percent + '%' }"></i></div>
       <p v-if="problem" class="o-wd-said" data-severity="error" role="alert">{{ problem }}</p>
-      <input v-if="takes" ref="file" type="file" accept="image/*" hidden :data-testid="'file-' + name" @change="chosen" />
+      <input v-if="takes" ref="file" type="file" :accept="accept" hidden :data-testid="'file-' + name" @change="chosen" />
       <ChoiceList v-if="open" :name="name" :label="label" :choices="spec.choices ?? []" :value="value" :free="!spec.choices?.length" :anchor="$refs.field" @choose="choose" @close="close" />
     </div>`,
   data: () => ({ open: false, over: 0, percent: null, problem: "", lost: false }),
   computed: {
-    // Other files than pictures have no place here yet to be given to.
     takes() {
-      return this.spec.kind === "image";
+      return TAKEN.has(this.spec.kind);
+    },
+    accept() {
+      return acceptOf(this.spec.kind);
+    },
+    shownKind() {
+      return kindOf(this.text);
+    },
+    hint() {
+      if (this.spec.kind === "video") return t("Drop a video here");
+      if (this.spec.kind === "audio") return t("Drop a sound here");
+      return this.spec.kind === "image" ? t("Drop or paste a picture here") : "";
     },
     text() {
       return this.value === null || this.value === undefined ? "" : textOf(this.value);
@@ -43,7 +55,7 @@ export const FileWidget = {
       return OURS.test(this.text);
     },
     shown() {
-      if (this.isOurs) return t("Your picture");
+      if (this.isOurs) return this.shownKind === "image" ? t("Your picture") : t("Your file");
       return shortOf(this.value) || "—";
     },
   },
@@ -75,7 +87,7 @@ export const FileWidget = {
       if (file && event.defaultPrevented) this.send(file);
     },
     paste(event) {
-      const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+      const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith(`${this.spec.kind}/`));
       if (!file || !this.takes || this.disabled) return;
       event.preventDefault();
       event.stopPropagation();
@@ -101,9 +113,10 @@ export const FileWidget = {
       this.percent = 0;
       try {
         const given = await give({ file }, { progress: (part) => (this.percent = Math.round(part * 100)), signal: sending.signal });
-        this.$emit("value", given.name);
+        if (fits(given, this.spec.kind)) this.$emit("value", given.name);
+        else this.problem = unreadable(t, { kind: this.spec.kind, name: file.name });
       } catch (error) {
-        if (error.name !== "AbortError") this.problem = reason(error, t);
+        if (error.name !== "AbortError") this.problem = reason(error, t, { kind: this.spec.kind, name: file.name });
       } finally {
         if (this.sending === sending) this.percent = null;
       }

@@ -18,6 +18,12 @@ export const NumberWidget = {
       <svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-dice" /></svg>
     </button>`,
   data: () => ({ draft: null }),
+  watch: {
+    // Changed elsewhere while the field has the focus, and nobody is typing another one.
+    value(now, before) {
+      if (this.draft !== null && String(parse(this.draft, this.spec)) === String(before)) this.draft = String(now ?? "");
+    },
+  },
   computed: {
     shown() {
       return this.draft ?? pretty(this.value, this.spec);

@@ -4,11 +4,17 @@ import { hasCommand, leaveToNode } from "./widget_keys.js";
 const MAX_PX = 240; // as in widgets.css
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 
-// While somebody types, what comes from elsewhere waits; Escape brings it back.
+// While somebody types, what comes from elsewhere waits; Escape brings it back. A field that only has
+// the focus takes it at once, or leaving it would undo what the other did.
 const typing = {
   props: { name: String, label: String, spec: Object, value: {}, disabled: Boolean },
   emits: ["value"],
   data: () => ({ draft: null }),
+  watch: {
+    text(now, before) {
+      if (this.draft === before) this.draft = now;
+    },
+  },
   computed: {
     text() {
       const { value } = this;

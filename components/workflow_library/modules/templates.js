@@ -10,7 +10,7 @@ export const Templates = {
       <div class="o-lib-head">
         <button type="button" class="o-icon-btn" data-testid="templates-back" :title="t('All workflows')" :aria-label="t('All workflows')" @click="$emit('back')"><svg class="o-i" aria-hidden="true"><use href="#o-i-cl" /></svg></button>
         <h1 class="o-h1">{{ backends ? t("From a backend") : t("Templates") }}</h1>
-        <label class="o-lib-search"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-search" /></svg><input v-model="words" type="search" :placeholder="t('Search')" :aria-label="t('Search')" data-testid="templates-search" @keydown.stop /></label>
+        <label class="o-lib-search"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-search" /></svg><input ref="search" v-model="words" type="search" :placeholder="t('Search')" :aria-label="t('Search')" data-testid="templates-search" @keydown.stop /></label>
         <select v-if="backends" v-model="backend" class="o-wp-input o-lib-sort" :aria-label="t('Backend')" data-testid="userdata-backend" @change="load"><option v-for="each in backends" :key="each.id" :value="each.id">{{ each.name }}</option></select>
         <select v-else v-model="category" class="o-wp-input o-lib-sort" :aria-label="t('Category')" data-testid="templates-category"><option value="">{{ t("All categories") }}</option><option v-for="each in categories" :key="each" :value="each">{{ each }}</option></select>
       </div>
@@ -18,7 +18,7 @@ export const Templates = {
       <p v-else-if="!found.length" class="o-sec o-lib-none">{{ backends ? t("No workflow is kept there.") : t("No template matches.") }}</p>
       <ul v-else class="o-lib-cards">
         <li v-for="each in found.slice(0, limit)" :key="each.key"><button type="button" class="o-lib-card" :disabled="busy" :data-testid="'template-' + each.key" @click="choose(each)">
-          <span class="o-lib-text"><span class="o-row"><b class="o-trunc o-grow" dir="auto">{{ each.title }}</b><span v-if="each.paid" class="o-badge" data-st="cancelled">{{ t("paid") }}</span></span><span class="o-sec o-lib-about" dir="auto">{{ each.about }}</span><span class="o-mut o-trunc" dir="auto">{{ each.needs }}</span></span></button></li>
+          <span class="o-lib-text"><span class="o-row"><b class="o-lib-title o-grow" :title="each.title" dir="auto">{{ each.title }}</b><span v-if="each.paid" class="o-badge" data-st="cancelled">{{ t("paid") }}</span></span><span class="o-sec o-lib-about" dir="auto">{{ each.about }}</span><span class="o-mut o-trunc" dir="auto">{{ each.needs }}</span></span></button></li>
       </ul>
       <dialog ref="needs" class="o-bb-dialog" data-testid="template-dialog" :aria-label="chosen?.title" @keydown.stop>
         <form v-if="chosen" method="dialog" @submit.prevent="use">
@@ -39,6 +39,10 @@ export const Templates = {
   },
   created() {
     this.load();
+  },
+  mounted() {
+    // On a touch screen the keyboard would cover what is to be looked at.
+    if (!matchMedia("(pointer: coarse)").matches) this.$refs.search.focus();
   },
   computed: {
     categories() {

@@ -1,5 +1,5 @@
 // The form that the workflow makes: which widgets are fields of it, in which order, under which name.
-const TYPES = ["int", "float", "text", "multiline", "bool", "choice", "seed", "image", "video"];
+const TYPES = ["int", "float", "text", "multiline", "bool", "choice", "seed", "image", "video", "audio"];
 const NUMBERS = new Set(["int", "float"]);
 
 export const FormTab = {
@@ -94,7 +94,7 @@ export const FormTab = {
       const { t } = this;
       return {
         int: t("whole number"), float: t("number"), text: t("text"), multiline: t("long text"), bool: t("on or off"),
-        choice: t("choice"), seed: t("seed"), image: t("picture"), video: t("video"),
+        choice: t("choice"), seed: t("seed"), image: t("picture"), video: t("video"), audio: t("sound"),
       }[type];
     },
     about(each) {

@@ -1,5 +1,6 @@
 // What is selected: how the node is called, what it does, where it can run, what is wrong with it.
-const COLORS = ["#332222", "#593930", "#2a363b", "#223322", "#222233", "#3f5159", "#322947", "#444433"];
+import { COLORS } from "orchestrator/node_colors.js";
+
 const MODES = ["active", "muted", "bypassed"];
 
 export const Findings = {
@@ -11,6 +12,7 @@ export const Findings = {
         <svg class="o-i o-i-s" aria-hidden="true"><use :href="each.severity === 'error' ? '#o-i-fail' : each.severity === 'warning' ? '#o-i-alert' : '#o-i-info'" /></svg>
         <div>
           <span class="o-vh">{{ t(each.severity === "error" ? "Error" : each.severity === "warning" ? "Warning" : "Note") }}: </span>
+          <b v-if="pick && each.where && !each.message.includes(each.where)" class="o-wp-where" dir="auto">{{ each.where }}</b>
           <p dir="auto">{{ each.message }}</p>
           <p v-if="each.fix" class="o-sec" dir="auto">{{ each.fix }}</p>
           <p v-for="choice in (each.choices || []).slice(0, 3)" :key="choice" class="o-wp-choice">
@@ -51,7 +53,7 @@ export const NodeTab = {
       <dl class="o-wp-facts">
         <dt>{{ t("Class") }}</dt><dd class="o-mono" dir="auto">{{ node.class }}</dd>
         <template v-if="node.category"><dt>{{ t("Category") }}</dt><dd dir="auto">{{ node.category }}</dd></template>
-        <template v-if="node.module"><dt>{{ t("From") }}</dt><dd dir="auto">{{ node.module }}</dd></template>
+        <template v-if="node.module"><dt>{{ t("Comes from") }}</dt><dd dir="auto">{{ node.module }}</dd></template>
         <template v-if="node.backends"><dt>{{ t("Backends") }}</dt><dd>
           <span v-for="each in node.backends" :key="each.name" class="o-wp-has" :data-has="each.has"><svg class="o-i o-i-xs" aria-hidden="true"><use :href="each.has ? '#o-i-check' : '#o-i-x'" /></svg><span dir="auto">{{ each.name }}</span><span class="o-vh">{{ each.has ? t("has it") : t("does not have it") }}</span></span>
           <span v-if="!node.backends.length" class="o-sec">{{ t("No backend is known yet.") }}</span>

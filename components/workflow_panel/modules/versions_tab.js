@@ -31,13 +31,23 @@ export const VersionsTab = {
       </template>
       <h3>{{ t("Download") }}</h3>
       <div class="o-wp-files">
-        <p v-if="dirty && versions.length" class="o-sec">{{ t("Files hold the newest version; what is not saved is not in them.") }}</p>
+        <select v-if="versions.length" v-model="picked" class="o-wp-input" :aria-label="t('What the file holds')" data-testid="export-what"><option v-if="dirty" :value="0">{{ t("as it is now, not saved") }}</option><option v-for="each in versions" :key="each.number" :value="each.number">{{ t("version {n}", { n: each.number }) }}</option></select>
         <button v-for="[format, name, hint] in formats" :key="format" type="button" class="o-btn o-btn-compact" :data-testid="'export-' + format" :title="hint" :disabled="busy" @click="download(format)"><svg class="o-i o-i-s" aria-hidden="true"><use href="#o-i-down" /></svg>{{ name }}</button>
       </div>
       <p v-if="failed" class="o-error" role="alert">{{ failed }}</p>
     </div>`,
-  data: () => ({ old: null, now: 0, busy: false, failed: "" }),
+  data: () => ({ old: null, now: 0, wanted: null, busy: false, failed: "" }),
   computed: {
+    // The version that files hold; 0 is what is drawn, which people mean unless they choose another.
+    picked: {
+      get() {
+        if (this.versions.some((each) => each.number === this.wanted)) return this.wanted;
+        return this.dirty ? 0 : (this.versions[0]?.number ?? 0);
+      },
+      set(number) {
+        this.wanted = number;
+      },
+    },
     formats() {
       return [["ui", this.t("ComfyUI file"), this.t("Opens in ComfyUI with every node at its place")], ["api", this.t("API JSON"), this.t("What is sent to a server")], ["png", "PNG", this.t("A picture with the workflow in it")]];
     },
@@ -46,7 +56,13 @@ export const VersionsTab = {
     versions: {
       immediate: true,
       handler(now) {
-        if (!now.some((each) => each.number === this.old)) this.old = now[0]?.number ?? null;
+        if (!now.some((each) => each.number === this.old)) this.old = this.comparison?.old ?? now[0]?.number ?? null;
+      },
+    },
+    comparison: {
+      immediate: true,
+      handler(found) {
+        if (found) Object.assign(this, { old: found.old, now: found.new });
       },
     },
   },
@@ -67,7 +83,8 @@ export const VersionsTab = {
     async download(format) {
       Object.assign(this, { busy: true, failed: "" });
       try {
-        const answer = await fetch(`/api/workflows/${this.workflow}/export?format=${format}`, { method: "POST", signal: AbortSignal.timeout(60000) });
+        const what = this.picked ? `version=${this.picked}` : "draft=true";
+        const answer = await fetch(`/api/workflows/${this.workflow}/export?format=${format}&${what}`, { method: "POST", signal: AbortSignal.timeout(60000) });
         if (!answer.ok) throw new Error((await answer.json()).detail);
         const name = /filename\*?=(?:UTF-8'')?"?([^";]+)/.exec(answer.headers.get("content-disposition") || "")?.[1];
         const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await answer.blob()), download: decodeURIComponent(name || `workflow.${format === "png" ? "png" : "json"}`) });
