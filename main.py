@@ -21,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from app.access import AccessService
+from app.access import open_access
 from app.api.access import Gate
 from app.api.create import create_api
 from app.api.guard import Guard
@@ -57,7 +57,6 @@ from app.presets import Presets
 from app.runs import Backend
 from app.services import Services
 from app.submitting import Submitting
-from app.throttle import Throttle
 from app.trial import Trials
 from backends.comfyui.backend import ComfyBackend
 from backends.comfyui.client import OnCall
@@ -88,7 +87,6 @@ log = logging.getLogger("orchestrator")
 
 _MAX_BODY_BYTES = 10 * 2**20
 _BACKLOG = 512
-_LOGIN_TRIES = 10  # a minute
 _bundled = functools.cache(load_presets)
 
 
@@ -266,16 +264,8 @@ async def open_services(
         webhooks = await stack.enter_async_context(
             open_webhooks(settings, store=told, bus=bus, clock=parts.clock, kept=kept)
         )
-        token = settings.auth_token
-        access = AccessService(
-            token=token.get_secret_value() if token else None,
-            store=SqlSessionStore(database),
-            bus=bus,
-            clock=parts.clock,
-            tries=Throttle(per_minute=_LOGIN_TRIES),
-            session_days=settings.session_days,
-        )
-        await access.open()
+        sessions = SqlSessionStore(database)
+        access = await open_access(settings, store=sessions, bus=bus, clock=parts.clock)
         diagnostics = await open_diagnostics(
             settings,
             metrics=metrics,
@@ -290,6 +280,7 @@ async def open_services(
             gallery=gallery,
             bus=bus,
             clock=parts.clock,
+            called=presets.called,
         )
         services = Services(
             settings=settings,
@@ -458,12 +449,6 @@ def _client_id(settings: Settings, info: BackendInfo) -> str:
     return derived_secret(settings.home, info.id)[:32]
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Run Orchestrator.")
-    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
-    return parser.parse_args()
-
-
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run it to its end, on the quicker event loop where there is one (not on Windows)."""
     try:
@@ -476,7 +461,9 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 def main() -> int:
     """Exit code 0 when stopped by a signal, 1 when it could not start or crashed."""
-    arguments = _arguments()
+    parser = argparse.ArgumentParser(description="Run Orchestrator.")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    arguments = parser.parse_args()
     try:
         settings = load_settings()
     except ConfigError as exc:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.config import Settings
 from app.errors import NotFoundError, UnauthorizedError
 from app.events import EventBus, SessionEnded
 from app.ids import new_id
 from app.ports import Clock, SessionStore
 from app.said import Said
 from app.throttle import Throttle
+
+_TRIES_PER_MINUTE = 10  # to log in, of each client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,3 +139,20 @@ class AccessService:
     def _hash(self, cookie: str) -> str:
         assert self._token is not None
         return hmac.new(self._token.encode(), cookie.encode(), hashlib.sha256).hexdigest()
+
+
+async def open_access(
+    settings: Settings, *, store: SessionStore, bus: EventBus, clock: Clock
+) -> AccessService:
+    """Who may come in, by the token of the settings, with the sessions a former process left."""
+    token = settings.auth_token
+    access = AccessService(
+        token=token.get_secret_value() if token else None,
+        store=store,
+        bus=bus,
+        clock=clock,
+        tries=Throttle(per_minute=_TRIES_PER_MINUTE),
+        session_days=settings.session_days,
+    )
+    await access.open()
+    return access

@@ -66,6 +66,7 @@ async def open_diagnostics(
     gallery: GalleryService,
     bus: EventBus,
     clock: Clock,
+    called: Callable[[str], str],
 ) -> Diagnostics:
     """All of it over the services; `serve` it then."""
     await asyncio.to_thread(log_book.secrets.add_kept_in, settings.home)
@@ -107,6 +108,7 @@ async def open_diagnostics(
         log_book=log_book,
         clock=clock,
         version=app_version(),
+        called=called,
     )
     return Diagnostics(
         status=status,

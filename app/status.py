@@ -2,7 +2,7 @@
 
 import asyncio
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -226,6 +226,7 @@ class PaceView(Wire):
 
     backend_id: str
     workflow_id: str
+    workflow_name: str
     count: int
     median_seconds: float
     longest_seconds: float
@@ -285,7 +286,10 @@ class StatusService:
         log_book: LogBook,
         clock: Clock,
         version: str,
+        called: Callable[[str], str],
     ) -> None:
+        """`called` says what people call a workflow."""
+        self._called = called
         self._settings = settings
         self._statistics = statistics
         self._fleet = fleet
@@ -338,6 +342,7 @@ class StatusService:
                 PaceView(
                     backend_id=each.backend_id,
                     workflow_id=each.workflow_id,
+                    workflow_name=self._called(each.workflow_id),
                     count=each.count,
                     median_seconds=round(each.median_s, 2),
                     longest_seconds=round(each.longest_s, 2),

@@ -18,8 +18,8 @@ export default {
       <div v-else class="o-recent-grid">
         <template v-if="!images"><span v-for="n in expected" :key="n" class="o-thumb o-skeleton"></span></template>
         <div v-for="image in images" :key="image.id" class="o-thumb" :data-new="image.fresh || null">
-          <a :href="'/canvas/' + image.id" :title="image.prompt" :data-testid="'recent-' + image.id">
-            <img v-if="hasThumbnail(image)" :src="image.thumbnailUrl" :alt="image.prompt" loading="lazy" decoding="async" draggable="false" />
+          <a :href="'/canvas/' + image.id" :title="image.prompt || image.file" :data-testid="'recent-' + image.id">
+            <img v-if="hasThumbnail(image)" :src="image.thumbnailUrl" :alt="image.prompt || image.file" loading="lazy" decoding="async" draggable="false" />
             <span v-else class="o-thumb-file" :aria-label="image.prompt || image.file"><svg class="o-i" aria-hidden="true"><use :href="'#o-i-' + iconOf(image)" /></svg></span>
             <span v-if="lengthOf(image)" class="o-thumb-length o-num">{{ lengthOf(image) }}</span>
           </a>

@@ -152,27 +152,6 @@ def test_fields_of_the_form_are_set_saved_and_used_on_the_dashboard(
     expect_status(page, "a harbour in fog", "done")
 
 
-def test_two_versions_are_compared_in_words_and_the_old_one_comes_back(
-    app: AppProcess, open_page: OpenPage
-) -> None:
-    page = open_page(f"{app.url}/builder/{imported(app, 'a mill')}")
-    page.get_by_test_id("tab-panel-form").click()
-    page.get_by_test_id("param-cfg").get_by_role("checkbox").click()
-    expect(page.get_by_test_id("param-cfg")).to_have_count(0)
-    page.get_by_test_id("workflow-save").click()
-    page.get_by_test_id("save-confirm").click()
-    page.get_by_test_id("tab-panel-versions").click()
-
-    page.get_by_test_id("version-compare-1").click()
-    expect(page.get_by_test_id("comparison")).to_contain_text("CFG")
-    page.get_by_test_id("version-restore-1").click()
-
-    page.get_by_test_id("tab-panel-form").click()
-    expect(page.get_by_test_id("param-cfg")).to_be_visible()
-    page.get_by_test_id("builder-undo").click()
-    expect(page.get_by_test_id("param-cfg")).to_have_count(0)
-
-
 def test_a_deleted_workflow_comes_back_by_undo(app: AppProcess, open_page: OpenPage) -> None:
     made = imported(app, "a bridge")
     page = open_page(f"{app.url}/builder")

@@ -231,3 +231,21 @@ def test_a_note_shows_its_text_and_never_runs_it(builder: Page) -> None:
     expect(note.get_by_role("link")).to_have_attribute("href", "https://example.org/a")
     expect(note.locator("img")).to_have_count(0)
     expect(note).to_contain_text("[there](javascript:alert(1))")
+
+
+def test_two_tabs_lead_out_of_the_graph_and_a_click_elsewhere_keeps_its_focus(
+    builder: Page,
+) -> None:
+    builder.locator(".o-wg-stage").focus()
+
+    builder.keyboard.press("Tab")
+    expect(builder.get_by_test_id("quick-add-search")).to_be_focused()
+    builder.keyboard.press("Tab")
+    expect(builder.get_by_test_id("quick-add")).to_have_count(0)
+    expect(builder.get_by_test_id("tab-panel-node")).to_be_focused()
+
+    builder.locator(".o-wg-stage").focus()
+    builder.keyboard.press("Tab")
+    builder.get_by_test_id("workflow-name").click()
+    expect(builder.get_by_test_id("quick-add")).to_have_count(0)
+    expect(builder.get_by_test_id("workflow-name")).to_be_focused()

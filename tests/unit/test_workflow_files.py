@@ -72,6 +72,12 @@ async def files_with(home: Path, shelf: Shelf) -> AsyncGenerator[WorkflowFiles]:
         )
 
 
+@pytest.mark.parametrize("said", [b"{}", b"<html>", b"[" * 100_000, b"[1, null]"])
+async def test_a_backend_that_talks_nonsense_keeps_nothing(home: Path, said: bytes) -> None:
+    async with files_with(home, Shelf(userdata=said)) as files:
+        assert await files.served("gpu-1") == []
+
+
 async def test_what_people_keep_on_a_backend_is_listed_and_taken(home: Path) -> None:
     listed = ["b.json", "sub\\Ночь 1.json", "notes.txt", 3, ".index.json"]
     shelf = Shelf(

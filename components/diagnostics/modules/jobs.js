@@ -12,7 +12,7 @@ export default {
       <dl class="o-dg-states"><div v-for="each in states" :key="each.state" :data-st="each.state" :data-testid="'jobs-' + each.state"><dt>{{ t(each.word) }}</dt><dd>{{ each.count }}</dd></div></dl>
       <div class="o-dg-scroll o-dg-tall" tabindex="0" role="region" :aria-label="t('Durations')">
       <table class="o-dg-table"><thead><tr><th>{{ t("Workflow") }}</th><th>{{ t("Backend") }}</th><th class="n">{{ t("Jobs") }}</th><th class="n">{{ t("Median") }}</th><th class="n">{{ t("Longest") }}</th></tr></thead>
-        <tbody><tr v-for="each in board.jobs.paces" :key="each.backendId + each.workflowId"><td class="o-trunc">{{ each.workflowId }}</td><td class="o-sec o-trunc">{{ nameOf(each.backendId, board.backends) }}</td><td class="n">{{ each.count }}</td><td class="n">{{ duration(each.medianSeconds) }}</td><td class="n">{{ duration(each.longestSeconds) }}</td></tr></tbody></table>
+        <tbody><tr v-for="each in board.jobs.paces" :key="each.backendId + each.workflowId"><td class="o-trunc">{{ each.workflowName }}</td><td class="o-sec o-trunc">{{ nameOf(each.backendId, board.backends) }}</td><td class="n">{{ each.count }}</td><td class="n">{{ duration(each.medianSeconds) }}</td><td class="n">{{ duration(each.longestSeconds) }}</td></tr></tbody></table>
       <p v-if="!board.jobs.paces.length" class="o-hint o-dg-pad">{{ t("No job has finished yet.") }}</p></div>
     </section>`,
   created() {

@@ -33,7 +33,7 @@ export default {
         { id: "done", value: number(jobs.doneLately), text: t("done, last 24 h") },
         { id: "failed", value: number(jobs.failedLately), text: t("failed, last 24 h") },
         { id: "success", value: jobs.successRate === null ? "–" : (jobs.successRate * 100).toFixed(1), unit: jobs.successRate === null ? "" : "%", text: t("success, last 24 h") },
-        { id: "median", value: pace ? duration(pace.medianSeconds) : "–", text: pace ? t("median, {workflow}", { workflow: pace.workflowId }) : t("median") },
+        { id: "median", value: pace ? duration(pace.medianSeconds) : "–", text: pace ? t("median, {workflow}", { workflow: pace.workflowName }) : t("median") },
       ];
     },
     now() {
