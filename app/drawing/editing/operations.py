@@ -13,7 +13,7 @@ from app.drawing.untrusted import tidied
 from app.errors import InvalidRequestError
 from app.said import Said
 
-MAX_IDS = 1_000
+MAX_IDS = 10_000
 MAX_OPERATIONS = 1_000
 _FAR = 1e7  # pixels: further out nothing can be found again
 
