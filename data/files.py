@@ -24,13 +24,15 @@ __all__ = ["THUMBNAIL_SIDE", "PictureFiles", "move_into_place", "storage_error"]
 
 _WORKERS = 2  # decoding saturates a core; more would starve the event loop's machine
 _TEMP = ".part"
-_HELD_BYTES = 4 * 2**20  # of a file on its way, in memory between two writes
+_HELD_BYTES = 4 * 2**20
 
 
 class PictureFiles:
     """`app.ports.FileStore` on a local folder."""
 
-    def __init__(self, *, outputs: Path, thumbnails: Path) -> None:
+    def __init__(self, *, outputs: Path, thumbnails: Path, held_bytes: int = _HELD_BYTES) -> None:
+        """So much of a file on its way is in memory between two writes."""
+        self._held_bytes = held_bytes
         self._outputs = outputs
         self._thumbnails = thumbnails
         self._decoding = asyncio.Semaphore(_WORKERS)
@@ -49,7 +51,7 @@ class PictureFiles:
                         raise BadOutputError(Said("The file {name} is too large.", name=name.name))
                     digest.update(chunk)
                     held += chunk
-                    if len(held) >= _HELD_BYTES:
+                    if len(held) >= self._held_bytes:
                         await asyncio.to_thread(part.write, bytes(held))
                         held.clear()
                 # All that is left in one go: each hop to a thread costs as much as a small write.

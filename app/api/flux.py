@@ -197,7 +197,7 @@ async def ledger(
     )
 
 
-@router.post("/ledger/{charge_id}/resolve", responses=responses(404, 409))
+@router.post("/ledger/{charge_id}/resolve", responses=responses(400, 404, 409))
 async def resolve(here: Here, charge_id: UUID, given: Resolution) -> ChargeView:
     """Say whether an uncertain charge was really made."""
     return _charge_view(await here.budget.resolve(charge_id, is_charged=given.charged))

@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean
+from typing import TYPE_CHECKING
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
+
+    _Graph = nx.DiGraph
 
 _GAP_X = 60.0
 _GAP_Y = 40.0
@@ -15,7 +19,6 @@ _ASPECT = 1.6  # of parts that nothing links to each other, put beside and below
 
 Size = tuple[float, float]
 Point = tuple[float, float]
-_Graph = nx.DiGraph
 _Block = tuple[dict[str, Point], Size]
 
 
@@ -32,7 +35,9 @@ def spread(
     items: Mapping[str, Item], edges: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, Point], Size]:
     """The left upper corners of all items, and the size of the whole."""
-    graph: _Graph[str] = _Graph()
+    import networkx as nx  # here, because it takes a tenth of the start of the app
+
+    graph: _Graph[str] = nx.DiGraph()
     graph.add_nodes_from(items)
     graph.add_edges_from(edges)
     _break_loops(graph, items)
@@ -98,6 +103,8 @@ def _row(
 
 def _columns(graph: "_Graph[str]", items: Mapping[str, Item]) -> dict[str, Point]:
     """One connected part: each item right of all that it takes from."""
+    import networkx as nx  # here, because it takes a tenth of the start of the app
+
     rank = dict.fromkeys(graph, 0)
     for name in nx.lexicographical_topological_sort(graph):
         for after in graph.successors(name):
@@ -173,6 +180,8 @@ def _apart(wish: Sequence[float], heights: Sequence[float]) -> list[float]:
 
 def _break_loops(graph: "_Graph[str]", items: Mapping[str, Item]) -> None:
     """Leave out the edges that close a loop: those that went from right to left."""
+    import networkx as nx  # here, because it takes a tenth of the start of the app
+
     for part in list(nx.strongly_connected_components(graph)):
         if len(part) == 1:
             continue

@@ -7,9 +7,10 @@ values. It is the same that ComfyUI's own editor does before it queues.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import networkx as nx
+if TYPE_CHECKING:
+    pass
 
 from app.drawing.classes import Classes
 from app.drawing.diagram import PRIMITIVE, Diagram, DiagramNode
@@ -254,6 +255,8 @@ def _cut_off(origin: Origin, name: str, title: str) -> tuple[str, Said]:
 
 def _circles(graph: Graph) -> Iterator[tuple[str, Finding]]:
     """Nodes that need their own result."""
+    import networkx as nx  # here, because it takes a tenth of the start of the app
+
     needs: nx.DiGraph[str] = nx.DiGraph()
     for path, node in graph.items():
         needs.add_edges_from(

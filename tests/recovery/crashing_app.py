@@ -19,11 +19,12 @@ from uuid import UUID
 
 import httpx
 
-from app.config import RetrySettings, SchedulingSettings, Timeouts
+from app.config import RetrySettings, SchedulingSettings, Settings, Timeouts
 from app.errors import ConflictError
 from app.events import Event, JobChanged, JobProgressed
 from app.models import BackendInfo, JobState
 from app.services import Services
+from data.files import PictureFiles
 from main import Parts, open_services
 from tests.recovery.tripwires import Tripwire, Watched, WatchedBackend, WatchedFiles, watched
 from tests.support.running import asked, settings_for
@@ -77,12 +78,18 @@ def live(plan: Plan) -> None:
     asyncio.run(_live(plan))
 
 
+def _file_store(settings: Settings) -> PictureFiles:
+    """As of the app, but each piece is written as it comes, as those of large files are."""
+    outputs, thumbnails = settings.outputs_dir, settings.thumbnails_dir
+    return PictureFiles(outputs=outputs, thumbnails=thumbnails, held_bytes=1)
+
+
 async def _live(plan: Plan) -> None:
     wire = Tripwire(plan.crash_at, trace=plan.trace)
     plain = Parts()
     parts = Parts(
         job_store=watched(plain.job_store, Watched, name="store", wire=wire),
-        file_store=watched(plain.file_store, WatchedFiles, name="files", wire=wire),
+        file_store=watched(_file_store, WatchedFiles, name="files", wire=wire),
         backend=watched(plain.backend, WatchedBackend, name="backend", wire=wire),
     )
     engine = BackendInfo(id=ENGINE_ID, name="GPU 1", kind="comfyui", url=plan.engine)

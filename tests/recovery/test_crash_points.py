@@ -46,6 +46,7 @@ POINTS: dict[str, Story] = {
     "run.events.RunStarted:before": Story(),
     "run.events.RunProgressed:before": Story(),
     "run.events.RunProgressed:before#3": Story(),
+    "run.events.RunNodesProgressed:before": Story(),
     "run.events.RunPreviewed:before": Story(),
     "run.events.RunSucceeded:before": Story(),
     "files.save:before": Story(),

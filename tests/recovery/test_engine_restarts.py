@@ -1,5 +1,6 @@
 """The engine dies, forgets or stays away, in each phase, with the app down or running."""
 
+import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -62,11 +63,15 @@ def test_an_engine_that_is_away_at_the_restart_is_waited_for(
     assert lives.run(plan(submit=2, crash_at=MID_PICTURE)) == -signal.SIGKILL
     own_engine.wait_until_idle()
     own_engine.kill()
-    trace = home.parent / "trace.txt"
-    life = lives.start(plan(trace=trace))
-    own_engine.start()  # takes longer than the app needs to find nobody there
-    assert lives.finish(life) == 0
-    assert "run.events.RunSilent:before" in trace.read_text("utf-8")
+    trace = home.parent / "trace"
+    os.mkfifo(trace)
+    # For writing, too: there is always somebody at the other end of what the app tells.
+    with open(os.open(trace, os.O_RDWR), encoding="utf-8") as told:
+        life = lives.start(plan(trace=trace))
+        while told.readline() != "run.events.RunSilent:before\n":
+            pass
+        own_engine.start()
+        assert lives.finish(life) == 0
     jobs = audit(home, own_engine.executed())
     assert [(job.state, job.executed) for job in jobs] == [("done", 1)] * 2
 

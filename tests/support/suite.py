@@ -25,10 +25,11 @@ PARTS = {
     ),
     JOURNEYS: ("tests/e2e",),
 }
+_WORKERS = (os.cpu_count() or 1) + 1  # tests wait much of their time
 _SIDE_BY_SIDE = {
-    "tests without a browser": ("-n", "auto", "--dist", "worksteal"),
+    "tests without a browser": ("-n", str(_WORKERS), "--dist", "worksteal", "--durations=15"),
     # A Chromium and an app for each worker: by file, so that they are few.
-    JOURNEYS: ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
+    JOURNEYS: ("-n", str(min(_WORKERS, 4)), "--dist", "loadfile", "--durations=15"),
 }
 NO_TESTS = 5  # what pytest exits with when it collected nothing
 INTERRUPTED = 130

@@ -7,9 +7,10 @@ is drawn is another question, see `app.drawing.checks.readiness`.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
+if TYPE_CHECKING:
+    pass
 
 from app.drawing.checks.judging import Verdict, judge
 from app.drawing.checks.readiness import Lack, Readiness, runs_on
@@ -111,6 +112,8 @@ class _Checking:
             )
 
     def _cycles(self) -> Iterator[Finding]:
+        import networkx as nx  # here, because it takes a tenth of the start of the app
+
         for path in self.tracing.loops:
             yield _cycle(path, Said("This subgraph contains itself."))
         graph: nx.DiGraph[str] = nx.DiGraph()

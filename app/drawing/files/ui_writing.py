@@ -3,9 +3,10 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import networkx as nx
+if TYPE_CHECKING:
+    pass
 
 from app.drawing.diagram import (
     ENTRY,
@@ -171,6 +172,8 @@ class Writer:
 
 def order_of(level: Level) -> dict[str, int]:
     """The order in which the nodes could run; ComfyUI's file gives it for each."""
+    import networkx as nx  # here, because it takes a tenth of the start of the app
+
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(level.nodes)
     ends = ((link.source, link.target) for link in level.links.values())
