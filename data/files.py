@@ -66,7 +66,7 @@ class PictureFiles:
         part.write(rest)
         part.sync_and_close()
         seen = look_at(part.path, name=name, thumbnail=self.thumbnail(sha256))
-        move_into_place(part.path, self.path(name))
+        part.move_to(self.path(name))
         return _stored(name, seen, sha256=sha256)
 
     async def strays(self) -> list[PurePosixPath]:
@@ -194,6 +194,12 @@ class _Part:
                 self._stream.flush()
                 os.fsync(self._stream.fileno())
                 self._stream.close()
+
+    def move_to(self, target: Path) -> None:
+        """Give it its name, unless nobody wants it any more."""
+        with self._lock:
+            if not self._unwanted:
+                move_into_place(self.path, target)
 
     def remove(self) -> None:
         """Close and unlink it, which is quick; nothing happens if it was renamed."""

@@ -45,28 +45,6 @@ def run_test(page: Page, prompt: str) -> None:
     page.get_by_test_id("test-start").click()
 
 
-def test_a_dropped_file_opens_and_its_test_run_shows_on_the_canvas(
-    app: AppProcess, open_page: OpenPage
-) -> None:
-    page = open_page(f"{app.url}/builder")
-    graph = json.dumps(from_checkpoint(CHECKPOINT, prompt="a lake of a dropped file")).encode()
-    page.get_by_test_id("library-file").set_input_files(
-        {"name": "lake.json", "mimeType": "application/json", "buffer": graph}
-    )
-    expect(page).to_have_url(re.compile("/builder/[0-9a-f-]{36}$"))
-    expect(page.get_by_test_id("workflow-name")).to_have_value("lake")
-    expect(page.get_by_test_id("status-valid")).to_be_visible()
-
-    run_test(page, "a lake at dawn")
-
-    status = page.get_by_test_id("status-test")
-    expect(status).to_have_attribute("data-st", "done", timeout=SLOW_MS)
-    made = page.get_by_test_id("workflow-graph").locator("img[src*='/api/images/']")
-    expect(made.first).to_be_visible()
-    page.goto(f"{app.url}/canvas?q=dawn")
-    expect(page.locator("[data-testid^=gallery-item-]")).to_have_count(1)
-
-
 def give(page: Page, kind: str, *, name: str, data: bytes) -> None:
     """Drop or paste a file on the canvas."""
     stage = page.get_by_role("application").element_handle()

@@ -88,30 +88,6 @@ def test_a_signal_ends_it_well_with_a_stream_open_and_a_job_running(
         assert time.monotonic() - began < STOP_S
 
 
-async def test_two_hundred_who_listen_at_once_all_hear_the_end(new_app: NewApp) -> None:
-    app = new_app(demo_step_delay_s=0).start()
-    ready = asyncio.Barrier(_CROWD + 1)
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(
-        base_url=app.url, limits=limits, timeout=START_S, trust_env=False
-    ) as client:
-
-        async def listen() -> None:
-            async with client.stream("GET", "/api/events?topics=job") as stream:
-                await ready.wait()
-                async for line in stream.aiter_lines():
-                    if line == "event: job.done":
-                        return
-
-        async with asyncio.timeout(2 * START_S), asyncio.TaskGroup() as crowd:
-            for _ in range(_CROWD):
-                crowd.create_task(listen())
-            await ready.wait()
-            await asyncio.to_thread(_generate, app, steps=1)
-    assert app.stop(signal.SIGTERM) == 0
-    assert app.errors() == []
-
-
 async def test_two_hundred_browsers_at_once_all_see_the_picture_come(new_app: NewApp) -> None:
     app = new_app(demo_step_delay_s=0).start()
     there = asyncio.Barrier(_CROWD + 1)

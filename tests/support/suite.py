@@ -19,17 +19,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 JOURNEYS = "browser journeys"
 PARTS = {
+    # One more than cores: they wait much of their time.
     "tests without a browser": (
         *("tests/unit", "tests/contract", "tests/api", "tests/ui"),
         *("tests/recovery", "tests/real"),
     ),
     JOURNEYS: ("tests/e2e",),
 }
-_WORKERS = (os.cpu_count() or 1) + 1  # tests wait much of their time
+_CORES = os.cpu_count() or 1
 _SIDE_BY_SIDE = {
-    "tests without a browser": ("-n", str(_WORKERS), "--dist", "worksteal", "--durations=15"),
+    # One more than cores: they wait much of their time.
+    "tests without a browser": ("-n", str(_CORES + 1), "--dist", "worksteal", "--durations=15"),
     # A Chromium and an app for each worker: by file, so that they are few.
-    JOURNEYS: ("-n", str(min(_WORKERS, 4)), "--dist", "loadfile", "--durations=15"),
+    JOURNEYS: ("-n", str(min(_CORES, 4)), "--dist", "loadfile", "--durations=15"),
 }
 NO_TESTS = 5  # what pytest exits with when it collected nothing
 INTERRUPTED = 130

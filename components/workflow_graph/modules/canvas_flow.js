@@ -4,6 +4,7 @@ import { handleOf, socketOf } from "orchestrator-graph/graph_state.js";
 
 const FIT = { padding: 0.12, maxZoom: 1 };
 const FAR = 0.35; // below it heads and ports are enough
+const MANY = 100;
 const FEW = 60; // nodes that can be drawn whole down to half of that
 const HEAD_PX = 28;
 const LEGIBLE = 0.3;
@@ -39,11 +40,13 @@ export const flowMethods = {
     const { nodes, groups, links } = this.graph;
     const chosen = isOther ? new Set() : new Set([...this.flow.getSelectedNodes.value.map((node) => node.id)]);
     const known = (link) => link.from[0] in nodes && link.to[0] in nodes;
+    const before = isOther ? this.viewports.get(this.graph.path) : null;
+    // Seen all at once they are far away: widgets that nobody could read need not be made first.
+    if (isOther && !before && !this.pendingShow && Object.keys(nodes).length > MANY) this.graph.light = true;
     this.flow.setEdges([]);
     this.flow.setNodes([...Object.values(groups).map(flowGroup), ...Object.values(nodes).map(flowNode)].map((node) => ({ ...node, selected: chosen.has(node.id) })));
     this.flow.setEdges(Object.entries(links).filter(([, link]) => known(link)).map(([id, link]) => flowEdge(this.graph, id, link)));
     if (!isOther) return;
-    const before = this.viewports.get(this.graph.path);
     if (before) this.flow.setViewport(before);
     else if (!Object.keys(nodes).length) this.flow.setViewport(EMPTY);
     this.pendingFit = !before && Object.keys(nodes).length > 0;
@@ -109,6 +112,7 @@ export const flowMethods = {
     if (!this.pendingFit) return;
     this.pendingFit = false;
     this.flow.fitView(FIT);
+    this.onViewport(this.flow.viewport.value);
     if (this.count <= FEW && this.flow.viewport.value.zoom < LEGIBLE) this.lookAtStart();
   },
   // A small workflow on a small screen: its beginning, instead of specks.

@@ -12,6 +12,8 @@ import { t } from "orchestrator-graph/say.js";
 
 const WIDTH_PX = 220;
 const TEXT_WIDTH_PX = 300; // of a node with long text in it
+const TEXT_PX = 84;
+const ROW_PX = 28; // a widget and the gap below it
 const LEAST_PX = [140, 40];
 const HEAD_PX = 28; // the size of a node is that of its body
 
@@ -60,6 +62,7 @@ export const NodeCard = {
   data: () => ({ size: null, tops: markRaw({}), height: 0 }),
   created() {
     this.t = t;
+    if (this.graph.light && this.node) this.height = this.roughHeight();
   },
   mounted() {
     this.watcher = new ResizeObserver(() => this.measure());
@@ -153,6 +156,12 @@ export const NodeCard = {
       const same = Object.keys(tops).length === Object.keys(this.tops).length && Object.entries(tops).every(([name, top]) => this.tops[name] === top);
       if (!same) this.tops = markRaw(tops);
       if (always || !same) this.$nextTick(() => this.canvas.remeasure(this.id));
+    },
+    // Until the widgets are made.
+    roughHeight() {
+      if (this.node.kind === "note") return TEXT_PX;
+      const isText = (widget) => this.graph.specs[widget.spec]?.kind === "multiline";
+      return this.node.widgets.reduce((sum, widget) => sum + (isText(widget) ? TEXT_PX : ROW_PX), 0);
     },
     topOf(row, card) {
       let top = Math.min(row.offsetHeight, 24) / 2;
