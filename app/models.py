@@ -315,6 +315,10 @@ class Image:
     deleted_at: datetime | None = None
 
 
+MAX_WORKFLOW_NAME = 200
+"""Characters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """A workflow that somebody keeps; what it is, its versions say."""

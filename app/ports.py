@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar
 from uuid import UUID
 
 from app.events import LoggedEvent
@@ -286,6 +286,17 @@ class KeptDraft:
     base: int  # the version it was begun on; 0: none
 
 
+class WorkflowChanges(TypedDict, total=False):
+    """What of a workflow is to be written anew."""
+
+    name: str
+    description: str
+    tags: tuple[str, ...]
+    thumbnail: UUID | None
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
 class WorkflowStore(Protocol):
     """The library: workflows, their versions, which never change, and their drafts."""
 
@@ -303,8 +314,10 @@ class WorkflowStore(Protocol):
         """Those that live, or (True) those in the trash; the one changed last comes first."""
         ...
 
-    async def change(self, value: Workflow, *, event: str) -> LoggedEvent:
-        """Overwrite name, description, tags, thumbnail and deleted_at.
+    async def change(
+        self, workflow_id: UUID, changes: WorkflowChanges, *, event: str
+    ) -> tuple[Workflow, LoggedEvent]:
+        """Overwrite what `changes` has and nothing else; the workflow as it is then.
 
         Raises:
             NotFoundError: there is none.

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from app.drawing.checks.checking import check
 from app.drawing.diagram import Diagram, Parameter
-from app.drawing.files.importing import Imported, read_file
+from app.drawing.files.importing import MAX_BYTES, Imported, read_file, too_large
 from app.drawing.files.ui_format import write_ui
 from app.drawing.findings import Finding
 from app.drawing.form.parameters import rebind, suggest
@@ -22,16 +22,23 @@ from app.fleet import Fleet
 from app.graphs.nodes import Graph
 from app.graphs.running import split_id
 from app.known_nodes import KnownNodes
-from app.models import BackendInfo, GenerationRequest, Image, Workflow, WorkflowVersion
+from app.models import (
+    MAX_WORKFLOW_NAME,
+    BackendInfo,
+    GenerationRequest,
+    Image,
+    Workflow,
+    WorkflowVersion,
+)
 from app.ports import FileStore, ImageStore
 from app.runs import Forwarded, Proxy
 from app.said import Said
 from app.templates import Templates
-from app.workflows import MAX_NAME, YOU, WorkflowService
+from app.workflows import YOU, WorkflowService
 
-MAX_BYTES = 50 * 2**20
 _FOLDER = "workflows"  # where ComfyUI keeps those of a user
 _PLAIN = [("Accept-Encoding", "identity")]
+_SHOWN = 200  # characters of a path
 _NOT_FOUND = 404
 _FIRST_ERROR = 400
 
@@ -97,20 +104,16 @@ class WorkflowFiles:
         Raises:
             InvalidRequestError: no workflow can be read from it; the library is untouched.
         """
-        if len(data) > MAX_BYTES:
-            raise too_large()
         imported, findings = await asyncio.to_thread(
             _examined, data, name=name, schemas=self._known.schemas
         )
-        workflow = await self._workflows.create(
-            _plain_name(name, imported), diagram=imported.diagram, author=author, note=note
-        )
-        version = await self._workflows.version(workflow.id)
-        graph = cast("Graph | None", version.graph)
         made = await self._workflows.converted(imported.diagram)
+        workflow = await self._workflows.create(
+            _plain_name(name, imported), first=made, author=author, note=note
+        )
         return Taken(
             workflow=workflow,
-            graph=graph,
+            graph=made.graph,
             findings=_unique((*findings, *made.findings)),
             diagram=imported.diagram,
         )
@@ -178,7 +181,7 @@ class WorkflowFiles:
         place = quote(f"{_FOLDER}/{path}", safe="")
         body = await self._fetch(backend_id, path=f"userdata/{place}", query="")
         if body is None:
-            raise NotFoundError(Said("There is no workflow {path} there.", path=path[:MAX_NAME]))
+            raise NotFoundError(Said("There is no workflow {path} there.", path=path[:_SHOWN]))
         return await self.take(body, name=PurePosixPath(path).stem, author=author)
 
     async def export(
@@ -279,11 +282,6 @@ def _listed(body: bytes) -> list[str]:
     return sorted(each.replace("\\", "/") for each in paths if each.endswith(".json"))
 
 
-def too_large() -> InvalidRequestError:
-    """A file of more bytes than are read."""
-    return InvalidRequestError("file", Said("The file has more than {n} MB.", n=MAX_BYTES // 2**20))
-
-
 def _examined(
     data: bytes, *, name: str, schemas: Schemas, form: tuple[Parameter, ...] = ()
 ) -> tuple[Imported, tuple[Finding, ...]]:
@@ -318,7 +316,7 @@ def _plain_name(name: str, imported: Imported) -> str:
     plain = " ".join(text.encode(errors="replace").decode().split())
     for suffix in (".json", ".png", ".webp", ".jpg", ".jpeg", ".txt"):
         plain = plain.removesuffix(suffix)
-    return plain[:MAX_NAME].strip() or "Workflow"
+    return plain[:MAX_WORKFLOW_NAME].strip() or "Workflow"
 
 
 def _file_name(name: str) -> str:

@@ -21,8 +21,8 @@ from app.graphs.preset import Preset
 from app.graphs.running import split_id
 from app.ids import new_id
 from app.known_nodes import KnownNodes
-from app.models import JobState, Workflow, WorkflowVersion
-from app.ports import Clock, KeptDraft, NewVersion, WorkflowStore
+from app.models import MAX_WORKFLOW_NAME, JobState, Workflow, WorkflowVersion
+from app.ports import Clock, KeptDraft, NewVersion, WorkflowChanges, WorkflowStore
 from app.presets import Presets
 from app.said import Said
 
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 YOU = "you"
 """The author of what is saved while nobody has to log in."""
-MAX_NAME = 200
 MAX_TEXT = 10_000
 _MAX_TAGS = 20
 _MAX_TAG = 50
@@ -40,6 +39,7 @@ _MAX_TAG = 50
 class Converted:
     """A diagram as it is kept and as it runs."""
 
+    diagram: Diagram
     document: dict[str, Any]
     graph: Graph | None  # None: nothing of it runs
     findings: tuple[Finding, ...]
@@ -110,13 +110,13 @@ class WorkflowService:
         self,
         name: str,
         *,
-        diagram: Diagram | None = None,
+        first: Converted | None = None,
         author: str = YOU,
         note: str = "",
         description: str = "",
         tags: Sequence[str] = (),
     ) -> Workflow:
-        """Begin a workflow: empty, or with the diagram as its first version.
+        """Begin a workflow: empty, or with a first version.
 
         Raises:
             InvalidRequestError: the name, the description or a tag cannot be taken.
@@ -130,9 +130,9 @@ class WorkflowService:
             created_at=now,
             updated_at=now,
         )
-        version = None if diagram is None else await self._version(diagram, author, note)
+        version = first and _new_version(first, author=author, note=note)
         added, logged = await self._store.add(value, version=version)
-        await self._offer_head(added)
+        await self._offer_head(added, diagram=first and first.diagram)
         self._tell(added.id, logged)
         return added
 
@@ -164,16 +164,15 @@ class WorkflowService:
             NotFoundError: there is none with that id.
             InvalidRequestError: the name, the description or a tag cannot be taken.
         """
-        before = await self.get(workflow_id)
-        changes: dict[str, Any] = {}
+        await self.get(workflow_id)
+        changes = WorkflowChanges(updated_at=self._clock.now())
         if name is not None:
             changes["name"] = checked_name(name)
         if description is not None:
             changes["description"] = _checked_text(description, field="description")
         if tags is not None:
             changes["tags"] = _checked_tags(tags)
-        after = replace(before, **changes, updated_at=self._clock.now())
-        logged = await self._store.change(after, event="workflow.edited")
+        after, logged = await self._store.change(workflow_id, changes, event="workflow.edited")
         self._presets.rename_saved(str(workflow_id), name=after.name, description=after.description)
         self._tell(workflow_id, logged)
         return after
@@ -205,8 +204,9 @@ class WorkflowService:
         Raises:
             NotFoundError: there is none with that id.
         """
-        found = replace(await self.get(workflow_id), deleted_at=self._clock.now())
-        logged = await self._store.change(found, event="workflow.deleted")
+        await self.get(workflow_id)
+        gone = WorkflowChanges(deleted_at=self._clock.now())
+        _, logged = await self._store.change(workflow_id, gone, event="workflow.deleted")
         self._presets.withdraw_saved(str(workflow_id))
         self._tell(workflow_id, logged)
 
@@ -220,8 +220,8 @@ class WorkflowService:
         if found is None:
             raise none_of(workflow_id)
         if found.deleted_at is not None:
-            found = replace(found, deleted_at=None)
-            logged = await self._store.change(found, event="workflow.restored")
+            back = WorkflowChanges(deleted_at=None)
+            found, logged = await self._store.change(workflow_id, back, event="workflow.restored")
             await self._offer_head(found)
             self._tell(workflow_id, logged)
         return found
@@ -236,7 +236,7 @@ class WorkflowService:
             InvalidRequestError: the note is too long.
         """
         await self.get(workflow_id)
-        version = await self._version(diagram, author, note)
+        version = _new_version(await self.converted(diagram), author=author, note=note)
         saved_of, saved, logged = await self._store.save(workflow_id, version, at=self._clock.now())
         await self._offer(saved_of, saved, diagram=diagram)
         self._tell(workflow_id, logged)
@@ -308,25 +308,19 @@ class WorkflowService:
         found = await self._store.get(workflow_id)
         if found is None or found.deleted_at is not None or found.thumbnail == image_id:
             return
-        shown = replace(found, thumbnail=image_id)
-        self._tell(workflow_id, await self._store.change(shown, event="workflow.shown"))
+        shown = WorkflowChanges(thumbnail=image_id)
+        _, logged = await self._store.change(workflow_id, shown, event="workflow.shown")
+        self._tell(workflow_id, logged)
 
     async def converted(self, diagram: Diagram) -> Converted:
         """The diagram as it is kept and as it runs."""
         return await asyncio.to_thread(convert, diagram, schemas=self._known.schemas)
 
-    async def _version(self, diagram: Diagram, author: str, note: str) -> NewVersion:
-        note = _checked_text(note, field="note")
-        made = await self.converted(diagram)
-        return NewVersion(
-            author=author[:MAX_NAME], note=note, document=made.document, graph=made.graph
-        )
-
-    async def _offer_head(self, workflow: Workflow) -> None:
+    async def _offer_head(self, workflow: Workflow, *, diagram: Diagram | None = None) -> None:
         if workflow.version:
             head = await self._store.version(workflow.id, workflow.version)
             if head is not None:
-                await self._offer(workflow, head)
+                await self._offer(workflow, head, diagram=diagram)
 
     async def _offer(
         self, workflow: Workflow, version: WorkflowVersion, *, diagram: Diagram | None = None
@@ -385,9 +379,9 @@ def checked_name(name: str) -> str:
     plain = " ".join(_checked_text(name, field="name").split())
     if not plain:
         raise InvalidRequestError("name", Said("Give the workflow a name."))
-    if len(plain) > MAX_NAME:
+    if len(plain) > MAX_WORKFLOW_NAME:
         raise InvalidRequestError(
-            "name", Said("The name has more than {n} characters.", n=MAX_NAME)
+            "name", Said("The name has more than {n} characters.", n=MAX_WORKFLOW_NAME)
         )
     return plain
 
@@ -423,9 +417,19 @@ def convert(diagram: Diagram, *, schemas: Schemas) -> Converted:
     """The diagram as it is kept and as it runs."""
     made = to_api(diagram, schemas=schemas)
     return Converted(
+        diagram=diagram,
         document=write_ui(diagram, schemas=schemas),
         graph=made.graph or None,
         findings=made.findings,
+    )
+
+
+def _new_version(made: Converted, *, author: str, note: str) -> NewVersion:
+    return NewVersion(
+        author=author[:MAX_WORKFLOW_NAME],
+        note=_checked_text(note, field="note"),
+        document=made.document,
+        graph=made.graph,
     )
 
 

@@ -59,8 +59,9 @@ class PictureFiles:
                     return await asyncio.to_thread(
                         self._finish, part, bytes(held), name, digest.hexdigest()
                     )
-        finally:
-            part.remove()  # also when cancelled: half a file must never stay
+        except BaseException:  # also when cancelled: nobody waits for this file any more
+            part.remove()
+            raise
 
     def _finish(self, part: "_Part", rest: bytes, name: PurePosixPath, sha256: str) -> StoredFile:
         part.write(rest)
@@ -200,9 +201,10 @@ class _Part:
         with self._lock:
             if not self._unwanted:
                 move_into_place(self.path, target)
+                self.path = target
 
     def remove(self) -> None:
-        """Close and unlink it, which is quick; nothing happens if it was renamed."""
+        """Close and unlink it, which is quick, whatever it is called by now."""
         with self._lock:
             self._unwanted = True
             if self._stream is None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from app.errors import NotFoundError
 from app.events import LoggedEvent
 from app.models import Workflow, WorkflowVersion
-from app.ports import Clock, KeptDraft, NewVersion
+from app.ports import Clock, KeptDraft, NewVersion, WorkflowChanges
 from app.said import Said
 from data import rows
 from data.database import Database
@@ -65,21 +65,18 @@ class SqlWorkflowStore:
             found = await connection.execute(statement)
             return [_workflow(row) for row in found.mappings()]
 
-    async def change(self, value: Workflow, *, event: str) -> LoggedEvent:
-        """Overwrite name, description, tags, thumbnail and deleted_at."""
-        row = {
-            "name": value.name,
-            "description": value.description,
-            "tags": list(value.tags),
-            "thumbnail": value.thumbnail,
-            "updated_at": value.updated_at,
-            "deleted_at": value.deleted_at,
-        }
+    async def change(
+        self, workflow_id: UUID, changes: WorkflowChanges, *, event: str
+    ) -> tuple[Workflow, LoggedEvent]:
+        """Overwrite what `changes` has and nothing else."""
+        row = {**changes, "tags": list(changes["tags"])} if "tags" in changes else dict(changes)
         at = self._clock.now()
 
-        def write(connection: Connection) -> LoggedEvent:
-            _update(connection, value.id, row)
-            return _log(connection, event, value.id, at=at, version=value.version)
+        def write(connection: Connection) -> tuple[Workflow, LoggedEvent]:
+            _update(connection, workflow_id, row)
+            changed = _listed(connection, workflow_id)
+            logged = _log(connection, event, workflow_id, at=at, version=changed.version)
+            return changed, logged
 
         return await self._database.transact(write)
 
@@ -98,9 +95,8 @@ class SqlWorkflowStore:
             connection.execute(insert(workflow_version).values(**_version_row(saved)))
             row = {"version": saved.number, "draft": None, "draft_base": None, "updated_at": at}
             _update(connection, workflow_id, row)
-            listed = connection.execute(select(*_LISTED).where(workflow.c.id == workflow_id))
             logged = _log(connection, "workflow.saved", workflow_id, at=at, version=saved.number)
-            return _workflow(listed.mappings().one()), saved, logged
+            return _listed(connection, workflow_id), saved, logged
 
         return await self._database.transact(write)
 
@@ -202,6 +198,11 @@ def _update(connection: Connection, workflow_id: UUID, row: Mapping[str, Any]) -
     changed = connection.execute(update(workflow).where(workflow.c.id == workflow_id).values(**row))
     if changed.rowcount == 0:
         raise _none(workflow_id)
+
+
+def _listed(connection: Connection, workflow_id: UUID) -> Workflow:
+    found = connection.execute(select(*_LISTED).where(workflow.c.id == workflow_id))
+    return _workflow(found.mappings().one())
 
 
 def _log(

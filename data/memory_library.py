@@ -7,7 +7,7 @@ from uuid import UUID
 from app.errors import NotFoundError
 from app.events import LoggedEvent
 from app.models import Workflow, WorkflowVersion
-from app.ports import Clock, KeptDraft, NewVersion
+from app.ports import Clock, KeptDraft, NewVersion, WorkflowChanges
 from app.said import Said
 from data.memory import MemoryLog
 
@@ -44,18 +44,11 @@ class MemoryWorkflowStore:
         ]
         return sorted(found, key=lambda each: (each.updated_at, each.id), reverse=True)
 
-    async def change(self, value: Workflow, *, event: str) -> LoggedEvent:
-        before = self._require(value.id)
-        self._workflows[value.id] = replace(
-            before,
-            name=value.name,
-            description=value.description,
-            tags=value.tags,
-            thumbnail=value.thumbnail,
-            updated_at=value.updated_at,
-            deleted_at=value.deleted_at,
-        )
-        return self._event(event, value.id)
+    async def change(
+        self, workflow_id: UUID, changes: WorkflowChanges, *, event: str
+    ) -> tuple[Workflow, LoggedEvent]:
+        self._workflows[workflow_id] = replace(self._require(workflow_id), **changes)
+        return self._listed(workflow_id), self._event(event, workflow_id)
 
     async def save(
         self, workflow_id: UUID, version: NewVersion, *, at: datetime

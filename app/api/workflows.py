@@ -25,16 +25,16 @@ from app.api.workflow_views import (
 )
 from app.drawing.diagram import Diagram
 from app.errors import InvalidRequestError
-from app.models import WorkflowVersion
+from app.models import MAX_WORKFLOW_NAME, WorkflowVersion
 from app.said import Said
 from app.services import Services
 from app.submission import Name, Wire
 from app.workflow_files import Taken
-from app.workflows import MAX_NAME, MAX_TEXT, YOU
+from app.workflows import MAX_TEXT, YOU
 
 router = APIRouter(prefix="/api", tags=["workflows"])
 
-Title = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_WORKFLOW_NAME)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Tags = Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=20)]
 Document = Annotated[dict[str, JsonValue], Field(max_length=20_000)]
@@ -125,10 +125,13 @@ async def list_workflows(
 @router.post("/workflows", status_code=201, responses=responses(400, 503))
 async def create_workflow(here: Here, request: Request, new: NewWorkflow) -> WorkflowView:
     """Begin a workflow: empty, or with a first version."""
-    diagram = None if new.document is None else await here.workflow_files.read(new.document)
+    first = None
+    if new.document is not None:
+        diagram = await here.workflow_files.read(new.document)
+        first = await here.workflows.converted(diagram)
     made = await here.workflows.create(
         new.name,
-        diagram=diagram,
+        first=first,
         author=_author(here, request),
         description=new.description,
         tags=new.tags,

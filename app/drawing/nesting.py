@@ -6,8 +6,9 @@ from app.drawing.diagram import Diagram, Level, Subgraph
 from app.errors import InvalidRequestError
 from app.said import Said
 
+MAX_NODES = 10_000
+"""Of a whole workflow, and of what it stands for with every subgraph put in its place."""
 _MAX_NESTING = 20
-_MAX_NODES = 10_000  # as many as a file may stand for
 
 
 def contains(subgraphs: Mapping[str, Subgraph], outer: str, inner: str) -> bool:
@@ -37,21 +38,20 @@ def in_use(root: Level, subgraphs: Mapping[str, Subgraph]) -> set[str]:
     return found
 
 
-def refuse_endless(diagram: Diagram) -> None:
+def refuse_endless(diagram: Diagram, *, field: str) -> None:
     """Refuse few definitions that stand for thousands of nodes, or lie too deep in each other.
 
+    `field` is what the request calls the diagram or what was done to it.
+
     Raises:
-        InvalidRequestError: the workflow could not be opened again.
+        InvalidRequestError: the workflow could not be opened.
     """
     known: dict[str, tuple[int, int]] = {}
 
     def weigh(level: Level, depth: int) -> tuple[int, int]:
+        """How many nodes it stands for, and how many levels lie below it."""
         if depth > _MAX_NESTING:
-            raise InvalidRequestError(
-                "ops",
-                Said("Subgraphs lie more than {n} deep in each other.", n=_MAX_NESTING),
-                fix=Said("Unpack some of them first."),
-            )
+            raise _too_deep(field)
         count, deepest = len(level.nodes), 0
         for node in level.nodes.values():
             if node.class_type not in diagram.subgraphs:
@@ -63,12 +63,27 @@ def refuse_endless(diagram: Diagram) -> None:
             count, deepest = count + inside, max(deepest, below + 1)
         return count, deepest
 
-    count, deepest = weigh(diagram.root, 0)
-    if deepest > _MAX_NESTING:
-        weigh(diagram.root, _MAX_NESTING + 1)
-    stored = len(diagram.root.nodes)
-    stored += sum(len(each.level.nodes) for each in diagram.subgraphs.values())
-    if max(count, stored) > _MAX_NODES:
-        raise InvalidRequestError(
-            "ops", Said("No more than {n} nodes fit into one workflow.", n=_MAX_NODES)
-        )
+    levels = [diagram.root, *(each.level for each in diagram.subgraphs.values())]
+    weights = [weigh(level, 0) for level in levels]
+    if max(deepest for _, deepest in weights) > _MAX_NESTING:
+        raise _too_deep(field)
+    stored = sum(len(level.nodes) for level in levels)
+    if max(stored, *(count for count, _ in weights)) > MAX_NODES:
+        raise too_many_nodes(field)
+
+
+def too_many_nodes(field: str) -> InvalidRequestError:
+    """More nodes than anybody can look at."""
+    return InvalidRequestError(
+        field,
+        Said("This workflow has more than {n} nodes.", n=MAX_NODES),
+        fix=Said("Split it into several workflows."),
+    )
+
+
+def _too_deep(field: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        field,
+        Said("Subgraphs lie more than {n} deep in each other.", n=_MAX_NESTING),
+        fix=Said("Unpack some of them first."),
+    )

@@ -5,12 +5,13 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator
 from pathlib import Path, PurePosixPath
+from threading import Event
 
 import pytest
 from PIL import Image as Pillow
 
 from app.errors import BadOutputError, StorageError
-from data.files import THUMBNAIL_SIDE, PictureFiles
+from data.files import THUMBNAIL_SIDE, PictureFiles, move_into_place
 from tests.support.media import animation, sound, video
 from tests.support.pictures import claimed_png, pieces, png
 
@@ -138,6 +139,28 @@ async def test_a_cancelled_save_leaves_nothing(files: PictureFiles, tmp_path: Pa
         saving.cancel()
 
     assert left_in(tmp_path) == []
+
+
+async def test_a_save_cancelled_as_it_gets_its_name_leaves_nothing(
+    files: PictureFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    named = asyncio.Event()
+    cancelled = Event()
+
+    def move(source: Path, target: Path) -> None:
+        move_into_place(source, target)
+        loop.call_soon_threadsafe(named.set)
+        cancelled.wait(10)
+
+    monkeypatch.setattr("data.files.move_into_place", move)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        saving = group.create_task(files.save(NAME, pieces(png())))
+        await named.wait()
+        saving.cancel()
+        loop.call_soon(cancelled.set)
+
+    assert [file for file in left_in(tmp_path) if not file.endswith(".webp")] == []
 
 
 async def test_a_save_cancelled_at_once_leaves_nothing_and_nothing_open(

@@ -65,7 +65,7 @@ async def test_what_is_not_there_is_not_found(store: WorkflowStore) -> None:
     assert await store.draft(value.id) is None
     assert await store.versions(value.id) == []
     with pytest.raises(NotFoundError):
-        await store.change(value, event="workflow.edited")
+        await store.change(value.id, {"name": "Nobody's"}, event="workflow.edited")
     with pytest.raises(NotFoundError):
         await store.save(value.id, a_version(), at=NOW)
 
@@ -123,7 +123,8 @@ async def test_the_one_changed_last_comes_first_and_the_deleted_apart(
     await store.keep_draft(old.id, KeptDraft(document={}, base=0))
     assert [each.name for each in await store.all()] == ["Old", "New"]
 
-    logged = await store.change(replace(new, deleted_at=NOW), event="workflow.deleted")
+    deleted, logged = await store.change(new.id, {"deleted_at": NOW}, event="workflow.deleted")
+    assert deleted == replace(new, deleted_at=NOW)
     assert logged.type == "workflow.deleted"
     assert [each.name for each in await store.all()] == ["Old"]
     assert [each.name for each in await store.all(deleted=True)] == ["New"]
@@ -132,16 +133,19 @@ async def test_the_one_changed_last_comes_first_and_the_deleted_apart(
     assert found.deleted_at == NOW
 
 
-async def test_a_change_overwrites_what_people_say_of_it_and_no_version(
-    store: WorkflowStore,
-) -> None:
+async def test_a_change_overwrites_what_it_names_and_nothing_else(store: WorkflowStore) -> None:
     added, _ = await store.add(a_workflow(), version=a_version())
     image: UUID = new_id()
-    named = replace(added, name="Лица", tags=("a",), description="d", thumbnail=image, version=9)
 
-    await store.change(named, event="workflow.edited")
+    shown, _ = await store.change(added.id, {"thumbnail": image}, event="workflow.shown")
+    named, logged = await store.change(
+        added.id, {"name": "Лица", "tags": ("a",), "description": "d"}, event="workflow.edited"
+    )
 
-    assert await store.get(added.id) == replace(named, version=1)
+    assert shown == replace(added, thumbnail=image)
+    assert named == replace(shown, name="Лица", tags=("a",), description="d")
+    assert await store.get(added.id) == named
+    assert (logged.type, logged.data["version"]) == ("workflow.edited", 1)
 
 
 async def test_heads_are_the_newest_versions_of_those_that_live(store: WorkflowStore) -> None:
@@ -149,7 +153,7 @@ async def test_heads_are_the_newest_versions_of_those_that_live(store: WorkflowS
     await store.save(first.id, a_version("2"), at=NOW)
     await store.add(a_workflow("never saved"), version=None)
     gone, _ = await store.add(a_workflow("gone"), version=a_version())
-    await store.change(replace(gone, deleted_at=NOW), event="workflow.deleted")
+    await store.change(gone.id, {"deleted_at": NOW}, event="workflow.deleted")
 
     (head,) = await store.heads()
 

@@ -62,7 +62,8 @@ async def services(home: Path) -> AsyncIterator[Services]:
 
 async def kept(services: Services, name: str = "Fox", diagram: Diagram | None = None) -> Workflow:
     """A workflow of the library, saved once."""
-    return await services.workflows.create(name, diagram=diagram or draw.text_to_image())
+    first = await services.workflows.converted(diagram or draw.text_to_image())
+    return await services.workflows.create(name, first=first)
 
 
 def only(user: User, kind: type) -> Any:

@@ -125,7 +125,7 @@ async def test_what_is_not_in_the_library_cannot_be_opened() -> None:
     await rig.begin(None)
     found = await rig.store.get(rig.workflow_id)
     assert found is not None
-    await rig.store.change(replace(found, deleted_at=START), event="workflow.deleted")
+    await rig.store.change(found.id, {"deleted_at": START}, event="workflow.deleted")
     other = Drafts(store=rig.store, schemas=schemas, bus=rig.bus)
     with pytest.raises(NotFoundError):
         await other.open(rig.workflow_id)

@@ -221,7 +221,7 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("many parts", b"[" + b"[]," * 1_000_001 + b"1]", "more parts"),
     ("much text", b'{"nodes": ["' + b"a" * 24_000_000 + b'"]}', "more text"),
     ("many signs", '{{"nodes": ["{}"]}}'.format("🦊" * 1_600_000).encode(), "more text"),
-    ("too large", b" " * (MAX_BYTES + 1), "larger than 50 MB"),
+    ("too large", b" " * (MAX_BYTES + 1), "more than 50 MB"),
     ("plain png", png(), "no workflow"),
     ("cut png", png(text={"workflow": "{}"})[:60], "damaged"),
     ("png that claims much", claimed_png(60_000, 60_000), "damaged"),

@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.drawing.diagram import (
@@ -22,8 +22,9 @@ from app.drawing.diagram import (
     Socket,
     Subgraph,
 )
-from app.drawing.files.ui_format import MAX_NODES, read_ui, settle, write_ui
+from app.drawing.files.ui_format import read_ui, settle, write_ui
 from app.drawing.layout import size_of
+from app.drawing.nesting import MAX_NODES
 from app.errors import InvalidRequestError
 from app.said import Said
 from tests.support.diagrams import node, schemas, text_to_image
@@ -526,6 +527,8 @@ def test_any_diagram_comes_back_from_its_file(diagram: Diagram) -> None:
         | JSON,
     )
 )
+@example(file={"nodes": [{"type": "", "widgets_values": {}}]})
+@example(file={"nodes": [{"type": "Note", "widgets_values": {"text": "a"}}]})
 def test_whatever_is_in_a_file_it_opens(file: dict[str, Any]) -> None:
     read, _ = read_ui(file, schemas=schemas())
 

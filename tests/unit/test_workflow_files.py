@@ -11,12 +11,13 @@ import pytest
 from PIL import Image as Pillow
 
 from app.drawing.diagram import Diagram, DiagramNode, Level, Link
+from app.drawing.files.importing import MAX_BYTES
 from app.errors import BackendUnreachableError, InvalidRequestError, NotFoundError
 from app.fleet import Fleet
 from app.models import BackendInfo
 from app.runs import Forwarded
 from app.templates import Templates
-from app.workflow_files import MAX_BYTES, WorkflowFiles
+from app.workflow_files import WorkflowFiles
 from data.cards import PngCards
 from tests.support.fakes import FakeBackend, info
 from tests.support.running import running

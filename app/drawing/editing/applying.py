@@ -65,5 +65,5 @@ def apply(diagram: Diagram, level: str, op: ops.Operation, *, schemas: Schemas) 
         # What a subgraph shows of its widgets follows from the links inside.
         after = settle(after, schemas=schemas)
     if isinstance(op, _GROWING):
-        refuse_endless(after)
+        refuse_endless(after, field="ops")
     return after

@@ -8,14 +8,12 @@ from typing import Any, cast
 from app.drawing.diagram import ANY_TYPE, Diagram, DiagramNode, Level, Link, Socket
 from app.drawing.files.repairs import Repair, Repairs
 from app.drawing.files.settling import settled
-from app.drawing.files.ui_format import MAX_NODES
 from app.drawing.findings import Finding
 from app.drawing.layout import arrange
+from app.drawing.nesting import MAX_NODES, too_many_nodes
 from app.drawing.schema import InputSpec, NodeSchema, Schemas
 from app.drawing.untrusted import as_dict, as_int, tidied
-from app.errors import InvalidRequestError
 from app.graphs.nodes import is_node
-from app.said import Said
 
 _LITERAL = "__value__"
 """Lists are links in this format; one that is a value is wrapped."""
@@ -36,11 +34,7 @@ def draw(graph: Mapping[str, Any], *, schemas: Schemas) -> tuple[Diagram, tuple[
     repairs = Repairs()
     raw = cast("dict[str, Any]", tidied(graph))
     if len(raw) > MAX_NODES:
-        raise InvalidRequestError(
-            "file",
-            Said("This workflow has more than {n} nodes.", n=MAX_NODES),
-            fix=Said("Split it into several workflows."),
-        )
+        raise too_many_nodes("file")
     given = {key: cast("dict[str, Any]", node) for key, node in raw.items() if is_node(node)}
     if len(given) < len(raw):
         repairs.add(Repair.BAD_NODE, len(raw) - len(given))

@@ -18,10 +18,10 @@ from app.drawing.schema import Schemas
 from app.drawing.untrusted import too_deep
 from app.errors import InvalidRequestError
 from app.graphs.nodes import is_node
+from app.models import MAX_WORKFLOW_NAME
 from app.said import Said
 
-MAX_BYTES = 50_000_000
-MAX_NAME = 200
+MAX_BYTES = 50 * 2**20
 _MAX_TEXT_MEMORY = 120_000_000  # a single wide character makes a text four times as large
 _MAX_PARTS = 1_000_000
 _MAX_JSON = 24_000_000  # characters of what is kept: it is in memory several times at once
@@ -63,7 +63,7 @@ def read_file(data: bytes, *, name: str = "", schemas: Schemas) -> Imported:
         InvalidRequestError: there is none in it, or nothing can read it.
     """
     if len(data) > MAX_BYTES:
-        raise _refusal(Said("The file is larger than {mb} MB.", mb=MAX_BYTES // 1_000_000))
+        raise too_large()
     title = _title(name)
     texts = carried_texts(data)
     if texts is None:
@@ -200,6 +200,11 @@ def _decoded(data: bytes) -> str:
     return text
 
 
+def too_large() -> InvalidRequestError:
+    """A file of more bytes than are read."""
+    return _refusal(Said("The file has more than {n} MB.", n=MAX_BYTES // 2**20))
+
+
 def _title(name: str) -> str:
     """What to call the workflow of a file with that name."""
     stem = PureWindowsPath(name[-1000:]).name  # also splits at "/"
@@ -207,7 +212,7 @@ def _title(name: str) -> str:
         if stem.lower().endswith(ending):
             stem = stem[: -len(ending)]
     clean = "".join(each for each in stem if unicodedata.category(each)[0] != "C")
-    return clean.strip()[:MAX_NAME]
+    return clean.strip()[:MAX_WORKFLOW_NAME]
 
 
 def _problem(error: ValueError) -> str:

@@ -9,23 +9,19 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, cast, get_args
 
-from app.drawing.diagram import Diagram, Level, Link, Parameter, ParameterType, Subgraph
+from app.drawing.diagram import Diagram, Link, Parameter, ParameterType, Subgraph
 from app.drawing.files.repairs import Repair, Repairs
 from app.drawing.files.settling import settle, settled
 from app.drawing.files.ui_reading import Ids, read_level, read_subgraph
 from app.drawing.files.ui_writing import Writer, groups, link_list
 from app.drawing.findings import Finding
 from app.drawing.layout import arrange
+from app.drawing.nesting import MAX_NODES, refuse_endless, too_many_nodes
 from app.drawing.schema import Schemas
 from app.drawing.untrusted import as_dict, as_int, as_list, as_number, tidied
-from app.errors import InvalidRequestError
-from app.said import Said
 
-__all__ = ["MAX_NODES", "read_ui", "settle", "write_ui"]
+__all__ = ["read_ui", "settle", "write_ui"]
 
-MAX_NODES = 10_000
-"""Of a whole file, and of what it stands for with every subgraph put in its place."""
-_MAX_NESTING = 20  # subgraphs in subgraphs
 _VERSION = 0.4
 _OURS = "orchestrator"
 _ROOT_KEYS = frozenset(
@@ -48,7 +44,7 @@ def read_ui(data: Mapping[str, Any], *, schemas: Schemas) -> tuple[Diagram, tupl
     definitions = _definitions(raw, repairs=repairs)
     levels: list[Mapping[str, Any]] = [raw, *definitions.values()]
     if sum(len(as_list(each.get("nodes"))) for each in levels) > MAX_NODES:
-        raise _too_many()
+        raise too_many_nodes("file")
     ids = Ids(iter(levels))
     told = as_dict(raw.get("extra"))
     bends = told.get("linkExtensions")
@@ -57,9 +53,9 @@ def read_ui(data: Mapping[str, Any], *, schemas: Schemas) -> tuple[Diagram, tupl
         key: read_subgraph(each, ids=ids, repairs=repairs) for key, each in definitions.items()
     }
     subgraphs = _without_loops(subgraphs, repairs=repairs)
-    _refuse_endless(root, subgraphs)
     parameters = _parameters(as_dict(told.get(_OURS)).get("parameters"), repairs=repairs)
     diagram = Diagram(root=root, subgraphs=subgraphs, parameters=parameters, extra=_extra(raw))
+    refuse_endless(diagram, field="file")
     done = settled(diagram, schemas=schemas)
     if done.lost:
         repairs.add(Repair.BAD_LINK, done.lost)
@@ -177,44 +173,6 @@ def _broken(subgraph: Subgraph, inner: str, *, repairs: Repairs) -> Subgraph:
             repairs.add(Repair.CYCLIC_SUBGRAPH)
             nodes[key] = replace(node, class_type=f"{inner} (inside itself)")
     return replace(subgraph, level=replace(subgraph.level, nodes=nodes))
-
-
-def _refuse_endless(root: Level, subgraphs: Mapping[str, Subgraph]) -> None:
-    """Refuse few definitions that stand for billions of nodes, or lie too deep in each other."""
-    known: dict[str, tuple[int, int]] = {}
-
-    def weigh(level: Level, depth: int) -> tuple[int, int]:
-        if depth > _MAX_NESTING:
-            raise InvalidRequestError(
-                "file",
-                Said("Subgraphs lie more than {n} deep in each other.", n=_MAX_NESTING),
-                fix=Said("Unpack some of them in ComfyUI first."),
-            )
-        count, deepest = len(level.nodes), 0
-        for node in level.nodes.values():
-            if node.class_type not in subgraphs:
-                continue
-            if node.class_type not in known:
-                known[node.class_type] = weigh(subgraphs[node.class_type].level, depth + 1)
-            inside, below = known[node.class_type]
-            count, deepest = count + inside, max(deepest, below + 1)
-            if depth + deepest > _MAX_NESTING:
-                weigh(level, _MAX_NESTING + 1)
-        if count > MAX_NODES:
-            raise _too_many()
-        return count, deepest
-
-    weigh(root, 0)
-    for each in subgraphs.values():
-        weigh(each.level, 0)
-
-
-def _too_many() -> InvalidRequestError:
-    return InvalidRequestError(
-        "file",
-        Said("This workflow has more than {n} nodes.", n=MAX_NODES),
-        fix=Said("Split it into several workflows."),
-    )
 
 
 def _parameters(raw: Any, *, repairs: Repairs) -> tuple[Parameter, ...]:

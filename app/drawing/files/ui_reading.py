@@ -170,7 +170,6 @@ def _with_values(node: DiagramNode, raw: Mapping[str, Any]) -> DiagramNode:
     kept: dict[str, Any] = {}
     if isinstance(listed, dict):
         named = {**cast("dict[str, Any]", listed), **named}
-        kept[AS_OBJECT] = True
     values = cast("list[Any]", listed) if isinstance(listed, list) else []
     if node.class_type in NOTES or node.class_type == PRIMITIVE:
         names = (NOTE_TEXT,) if node.class_type in NOTES else (_VALUE, CONTROL)
@@ -181,6 +180,8 @@ def _with_values(node: DiagramNode, raw: Mapping[str, Any]) -> DiagramNode:
         if rest := values[len(names) :]:
             kept[PARTIAL] = rest
         return replace(node, values=told, extra=_with_kept(node.extra, kept))
+    if isinstance(listed, dict) and listed:
+        kept[AS_OBJECT] = True
     loose = () if list(named.values()) == values else tuple(values)
     return replace(node, values=named, loose=loose, extra=_with_kept(node.extra, kept))
 
