@@ -47,8 +47,7 @@ class PictureFiles:
             with _as_storage_error(target):
                 async for chunk in chunks:
                     left -= len(chunk)
-                    if left < 0:
-                        raise BadOutputError(Said("The file {name} is too large.", name=name.name))
+                    _refuse_beyond(left, name)
                     digest.update(chunk)
                     held += chunk
                     if len(held) >= self._held_bytes:
@@ -122,6 +121,11 @@ class PictureFiles:
             thumbnail = self.thumbnail(sha256)
             seen = await asyncio.to_thread(look_at, path, name=name, thumbnail=thumbnail)
         return _stored(name, seen, sha256=sha256)
+
+
+def _refuse_beyond(left: int, name: PurePosixPath) -> None:
+    if left < 0:
+        raise BadOutputError(Said("The file {name} is too large.", name=name.name))
 
 
 def _stored(name: PurePosixPath, seen: Seen, *, sha256: str) -> StoredFile:

@@ -259,7 +259,9 @@ def test_text_to_image_is_drawn_by_mouse_run_and_generated_from_its_form(
     percent = [int(each) for each in seen.pop("") if each != "0"]
     assert len(percent) > 2
     assert percent == sorted(percent)
-    assert {states[-1] for states in seen.values()} == {"done"}
+    # What an earlier run drew from the same checkpoint and size need not run again.
+    assert {states[-1] for states in seen.values()} <= {"done", "cached"}
+    assert {seen[title][-1] for title in ("KSampler", "VAE Decode", "Save Image")} == {"done"}
     assert "running" in seen["KSampler"]
     assert set(seen) == TITLES
     picture = output.locator("a[href*='/api/images/'] img")

@@ -185,8 +185,10 @@ def run_tests(parts: Sequence[Part], *, report: Report) -> None:
 
 def call(command: Sequence[str]) -> int:
     """Run a tool in the open and give its exit code; it may end in its own way after Ctrl-C."""
+    # Tests start the app dozens of times: what is compiled must be kept, whatever is usual here.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     try:
-        process = subprocess.Popen(command, cwd=ROOT)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment)
     except OSError as exc:
         say(f"{command[0]} cannot be started: {exc}")
         return 127
