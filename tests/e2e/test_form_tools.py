@@ -1,7 +1,5 @@
 """What the form can do beside a prompt: pictures to start from, masks, models, videos, prices."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,14 +72,6 @@ def fill(page: Page, **values: object) -> None:
         field = page.get_by_test_id(f"{name}-input")
         field.fill(str(value))
         field.press("Tab")
-
-
-def until(ready: Callable[[], bool], limit_s: float = 30) -> None:
-    """Look until it is so."""
-    end = time.monotonic() + limit_s
-    while not ready():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_only_what_is_painted_is_drawn_anew(
@@ -225,14 +215,9 @@ def test_a_video_plays_in_grid_and_lightbox(
     with api(app.url) as client:
         before = {each["id"] for each in client.get("/images").json()["images"]}
         page.get_by_test_id("generate-button").click()
-
-        def fresh() -> list[dict]:
-            images = client.get("/images").json()["images"]
-            return [each for each in images if each["id"] not in before]
-
-        until(lambda: bool(fresh()))
-        (video,) = fresh()
-    expect(page.get_by_test_id("live-video")).to_be_visible()
+        expect(page.get_by_test_id("live-video")).to_be_visible()
+        images = client.get("/images").json()["images"]
+    (video,) = [each for each in images if each["id"] not in before]
 
     page.goto(f"{app.url}/canvas")
     tile = page.get_by_test_id(f"gallery-item-{video['id']}")
@@ -247,7 +232,8 @@ def test_a_video_plays_in_grid_and_lightbox(
     )
     paused = player.evaluate("video => video.paused")
     page.keyboard.press("Space")
-    until(lambda: player.evaluate("video => video.paused") is not paused)
+    handle = player.element_handle()
+    page.wait_for_function("([video, was]) => video.paused !== was", arg=[handle, paused])
     expect(page.get_by_test_id("image-params")).to_contain_text("Frames")
     page.wait_for_timeout(700)
     assert violations(page) == []
@@ -261,13 +247,13 @@ def test_sounds_texts_and_animations_are_shown_as_what_they_are(
     (outputs / "tone.flac").write_bytes(sound(seconds=2))
     (outputs / "wave.webp").write_bytes(animation(suffix=".webp", frames=5, frame_ms=300))
     app = own_app(OUTPUTS=str(outputs))
+    page = open_page(f"{app.url}/canvas")
     with api(app.url) as client:
         asked = {"workflow_json": _WRITES_A_TEXT, "backend_ids": ["demo"]}
         client.post("/job-group", json=asked).raise_for_status()
-        until(lambda: len(client.get("/images").json()["images"]) == 4)
+        expect(page.locator("[data-testid^=gallery-item-]")).to_have_count(4)
         images = client.get("/images").json()["images"]
     by_file = {Path(each["file"]).suffix: each["id"] for each in images}
-    page = open_page(f"{app.url}/canvas")
 
     waving = page.get_by_test_id(f"gallery-item-{by_file['.webp']}")
     waving.hover()
@@ -278,7 +264,8 @@ def test_sounds_texts_and_animations_are_shown_as_what_they_are(
     player = page.get_by_test_id("lightbox-audio")
     expect(player).to_be_visible()
     page.keyboard.press("Space")
-    until(lambda: player.evaluate("sound => !sound.paused && sound.duration > 1"))
+    handle = player.element_handle()
+    page.wait_for_function("sound => !sound.paused && sound.duration > 1", arg=handle)
 
 
 def test_the_price_is_agreed_to_before_anything_is_paid(own_app, open_page: OpenPage) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.drawing.diagram import Diagram, DiagramNode, Level, Link, Socket, Subgraph
+from app.drawing.files.ui_format import read_ui, write_ui
 from app.drawing.schema import NodeSchema, read_schema
 
 CATALOG = Path(__file__).parents[1] / "data" / "comfyui" / "object_info_full.json.gz"
@@ -145,3 +146,11 @@ def with_subgraph() -> Diagram:
     )
     diagram = relinked(diagram, "20", 0, "3", 1)
     return relinked(diagram, "4", 1, "20", 0)
+
+
+def again(diagram: Diagram) -> Diagram:
+    """The diagram written as a file and read from it."""
+    text = json.dumps(write_ui(diagram, schemas=schemas()))
+    read, findings = read_ui(json.loads(text), schemas=schemas())
+    assert findings == ()
+    return read
