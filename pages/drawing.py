@@ -8,6 +8,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from app.api.access import author_of
 from app.drafts import Draft
 from app.drawing.checks.readiness import Readiness
 from app.drawing.searching import search
@@ -24,7 +25,6 @@ from app.events import (
 )
 from app.models import BackendInfo, Workflow
 from app.services import Services
-from app.workflows import YOU
 from components import notify
 from components.builder_bar import BuilderBar, BuilderStatus
 from components.feed import Batch, ClientFeed
@@ -244,9 +244,11 @@ class Drawing:
     async def _save(self, event: GenericEventArguments) -> None:
         self.bar.send({"saving": True})
         diagram = self._draft.diagram
+        author = author_of(self._client.request, access=self._services.access)
+        note = str(event.args or "")
         try:
             saved = await self._services.workflows.save(
-                self._workflow.id, diagram, author=self._author(), note=str(event.args or "")
+                self._workflow.id, diagram, author=author, note=note
             )
         except OrchestratorError as exc:
             notify.show_error(exc)
@@ -255,11 +257,6 @@ class Drawing:
             notify.show_done(tr("Saved as version {n}", n=saved.number))
         finally:
             self.bar.send({"saving": False})
-
-    def _author(self) -> str:
-        session_id = getattr(self._client.request.state, "session_id", None)
-        sessions = self._services.access.sessions()
-        return next((each.label for each in sessions if each.id == session_id), "") or YOU
 
     async def _validate(self) -> None:
         self._checked = await look_over(self._services, self._draft.diagram, self.machines)

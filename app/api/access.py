@@ -15,6 +15,7 @@ from app.access import AccessService, Session
 from app.api.deps import Here
 from app.api.problems import responses
 from app.submission import Wire
+from app.workflows import YOU
 
 router = APIRouter(prefix="/api", tags=["access"])
 
@@ -113,6 +114,12 @@ def client_of(connection: HTTPConnection) -> str:
     """Who asks, for rate limits: the session, else the address."""
     session_id = getattr(connection.state, "session_id", None)
     return str(session_id or (connection.client.host if connection.client else "unknown"))
+
+
+def author_of(connection: HTTPConnection, *, access: AccessService) -> str:
+    """Who saves: what the session is called, or `YOU` while nobody has to log in."""
+    session = access.session(connection.cookies.get(COOKIE))
+    return (session.label if session else "") or YOU
 
 
 def set_cookie(response: Response, request: Request, cookie: str, *, max_age_s: int) -> None:

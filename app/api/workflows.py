@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, JsonValue
 
-from app.api.access import COOKIE
+from app.api.access import author_of
 from app.api.deps import Here
 from app.api.problems import responses
 from app.api.workflow_views import (
@@ -30,7 +30,7 @@ from app.said import Said
 from app.services import Services
 from app.submission import Name, Wire
 from app.workflow_files import Taken
-from app.workflows import MAX_TEXT, YOU
+from app.workflows import MAX_TEXT
 
 router = APIRouter(prefix="/api", tags=["workflows"])
 
@@ -132,7 +132,7 @@ async def create_workflow(here: Here, request: Request, new: NewWorkflow) -> Wor
     made = await here.workflows.create(
         new.name,
         first=first,
-        author=_author(here, request),
+        author=author_of(request, access=here.access),
         description=new.description,
         tags=new.tags,
     )
@@ -160,7 +160,7 @@ async def import_workflow(
     a body it may come from a template, the gallery, or what people keep on a backend. Without a
     form of its own it gets the one that suggests itself.
     """
-    author = _author(here, request)
+    author = author_of(request, access=here.access)
     return taken_view(
         await _taken(
             here,
@@ -214,7 +214,7 @@ async def change_workflow(
             tags=changed.tags,
         )
     if diagram is not None:
-        author = _author(here, request)
+        author = author_of(request, access=here.access)
         await _save(here, workflow_id, diagram, author=author, note=changed.note)
     return workflow_view(await here.workflows.get(workflow_id))
 
@@ -234,7 +234,9 @@ async def restore_workflow(
         return workflow_view(await here.workflows.bring_back(workflow_id))
     diagram = await here.workflows.diagram(workflow_id, version)
     note = str(Said("Version {n} again", n=version))
-    await _save(here, workflow_id, diagram, author=_author(here, request), note=note)
+    await _save(
+        here, workflow_id, diagram, author=author_of(request, access=here.access), note=note
+    )
     return workflow_view(await here.workflows.get(workflow_id))
 
 
@@ -245,7 +247,7 @@ async def duplicate_workflow(
     here: Here, request: Request, workflow_id: UUID, named: Named
 ) -> WorkflowView:
     """A copy with a name of its own, and a history of its own."""
-    author = _author(here, request)
+    author = author_of(request, access=here.access)
     made = await here.workflows.duplicate(workflow_id, name=named.name, author=author)
     return workflow_view(made)
 
@@ -341,11 +343,6 @@ async def _taken(
             fix=Said("Send the file itself as the body."),
         )
     return await files.take(data, name=name, author=author)
-
-
-def _author(here: Services, request: Request) -> str:
-    session = here.access.session(request.cookies.get(COOKIE))
-    return session.label if session is not None and session.label else YOU
 
 
 def _version_view(version: WorkflowVersion) -> VersionView:

@@ -11,6 +11,7 @@ import { deedMethods } from "orchestrator-graph/canvas_deeds.js";
 import { flowMethods } from "orchestrator-graph/canvas_flow.js";
 import { keyMethods } from "orchestrator-graph/canvas_keys.js";
 import { linkMethods } from "orchestrator-graph/canvas_links.js";
+import { touchMethods } from "orchestrator-graph/canvas_touch.js";
 import { walkMethods } from "orchestrator-graph/canvas_walk.js";
 import { GraphLink, GraphLinkDraft } from "orchestrator-graph/graph_link.js";
 import { connection } from "orchestrator/connection.js";
@@ -36,6 +37,7 @@ export default {
          @keydown="onKey" @keyup="onKeyUp">
       <NodePalette v-if="!graph.readonly" ref="palette" @add="addFromPalette" />
       <div class="o-wg-stage" ref="stage" tabindex="0" role="application" :aria-label="t('Workflow graph')" :data-light="graph.light || null" :data-connecting="graph.connecting ? '' : null"
+           @pointerdown.capture="onFinger" @pointerup.capture="liftFinger" @pointercancel.capture="liftFinger" @click.capture="afterHold" @contextmenu.capture="afterHold"
            @pointermove="onPointer" @pointerleave="onPointerGone" @dragover="onDragOver" @drop="onDrop" @dblclick="onDoublePane" @contextmenu.prevent>
         <VueFlow :id="flowId" :node-types="nodeTypes" :edge-types="edgeTypes" :min-zoom=".05" :max-zoom="2.5" :nodes-draggable="!graph.readonly" :nodes-connectable="!graph.readonly"
                  :delete-key-code="null" selection-key-code="Shift" :multi-selection-key-code="['Control', 'Meta']" :pan-on-drag="[0, 1]" :node-drag-threshold="2" :connection-radius="18"
@@ -74,7 +76,7 @@ export default {
     return { graph: createGraph(), zoomPercent: 100, quick: null, searching: false, helping: false, elsewhere: [], menu: null, said: null, spoken: "" };
   },
   created() {
-    Object.assign(this, { t, tn, seq: 0, fragment: null, viewports: new Map(), pendingFit: false, pendingShow: null, dragged: new Set(), pointer: null, toMeasure: new Set(), nudged: null });
+    Object.assign(this, { t, tn, seq: 0, fragment: null, viewports: new Map(), pendingFit: false, pendingShow: null, dragged: new Set(), pointer: null, toMeasure: new Set(), nudged: null, finger: null, held: false });
     this.nodeTypes = { node: nodeType, group: markRaw(GroupBox) };
     this.edgeTypes = { link: markRaw(GraphLink) };
     this.graph.readonly = this.readonly;
@@ -93,6 +95,7 @@ export default {
   beforeUnmount() {
     for (const kind of ["copy", "cut", "paste"]) document.removeEventListener(kind, this.onClipboard);
     clearTimeout(this.hush);
+    this.liftFinger();
     this.flushNudge();
   },
   computed: {
@@ -106,6 +109,7 @@ export default {
     ...deedMethods,
     ...keyMethods,
     ...walkMethods,
+    ...touchMethods,
     ...menuMethods,
     t,
     tn,

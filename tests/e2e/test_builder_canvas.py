@@ -230,3 +230,20 @@ def test_what_may_not_change_cannot_be_dragged_on_a_phone(
     drag(page, (x, y - 10), (x + 60, y + 60))
 
     assert place(node(page, SAMPLER))["x"] - place(other)["x"] == pytest.approx(gap, abs=1)
+
+
+def test_a_finger_that_rests_opens_the_menu(workflow: str, open_page: OpenPage) -> None:
+    page = open_page(workflow, width=1180, height=820, has_touch=True)
+    expect(node(page, DECODE)).to_be_in_viewport()
+    x, y = head(page, DECODE)
+    finger = page.context.new_cdp_session(page)
+
+    finger.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
+    )
+    expect(page.get_by_test_id("graph-menu")).to_be_visible()
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.get_by_test_id("menu-bypass").tap()
+
+    expect(node(page, DECODE)).to_have_attribute("data-mode", "bypassed")
+    expect(page.get_by_test_id("graph-menu")).to_have_count(0)

@@ -106,6 +106,8 @@ export const Details = {
       const preset = this.words.preset(this.image.workflowId);
       const isOwn = this.image.workflowId === "workflow"; // given with its job: its values are its own
       const takes = (field) => (preset ? preset.fields.includes(field) : !isOwn || field === "seed");
+      const seed = this.image.seed ?? params.seed;
+      const options = Object.entries(params.options).filter(([, value]) => !isOwn || value !== seed);
       const rows = [
         [t("Preset"), isOwn ? t("Own workflow") : preset ? this.versioned(preset.name) : this.image.workflowVersion ? this.versioned(t("Deleted workflow")) : this.image.workflowId],
         [t("Model"), this.model],
@@ -115,8 +117,8 @@ export const Details = {
         [t("Steps, CFG"), takes("steps") && [params.steps, takes("cfg") && params.cfg.toFixed(1)].filter(Boolean).join(" · ")],
         [t("Sampler"), takes("sampler") && `${params.sampler} · ${params.scheduler}`],
         [t("Denoise"), preset?.fields.includes("denoise") && String(params.denoise)],
-        ...Object.entries(params.options).map(([name, value]) => [preset?.options[name] ?? name, this.words.value(value)]),
-        [t("Seed"), takes("seed") && String(this.image.seed ?? params.seed)],
+        ...options.map(([name, value]) => [preset?.options[name] ?? name, this.words.value(value)]),
+        [t("Seed"), takes("seed") && String(seed)],
       ];
       return rows.filter(([, value]) => value);
     },

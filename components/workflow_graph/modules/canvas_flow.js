@@ -9,7 +9,10 @@ const FEW = 60; // nodes that can be drawn whole down to half of that
 const HEAD_PX = 28;
 const LEGIBLE = 0.3;
 const MARGIN_PX = 16;
+const GLIDE_MS = 200;
+const ZOOM_MS = 120;
 const EMPTY = { x: 40, y: 40, zoom: 1 };
+const pace = (ms) => (matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : ms);
 const groupId = (id) => `g:${id}`;
 const isGroup = (id) => id.startsWith("g:");
 
@@ -26,8 +29,9 @@ const named = (graph, [id, index], side) => {
   const socket = socketOf(graph, id, side, index);
   return [node.title || node.name, socket?.label || socket?.name].filter(Boolean).join(" ");
 };
+const linkLabel = (graph, link) => `${named(graph, link.from, "out")} → ${named(graph, link.to, "in")}`;
 const flowEdge = (graph, id, link) => ({
-  ariaLabel: `${named(graph, link.from, "out")} → ${named(graph, link.to, "in")}`,
+  ariaLabel: linkLabel(graph, link),
   id: String(id), type: "link", source: link.from[0], target: link.to[0], sourceHandle: handleOf("out", link.from[1]), targetHandle: handleOf("in", link.to[1]), updatable: false,
 });
 
@@ -70,6 +74,9 @@ export const flowMethods = {
     if (fresh.length) flow.addNodes(fresh);
     const edges = Object.entries(links).filter(([, link]) => link && link.from[0] in graph.nodes && link.to[0] in graph.nodes);
     if (edges.length) flow.addEdges(edges.map(([id, link]) => flowEdge(this.graph, id, link)));
+    for (const edge of flow.edges.value) {
+      if (nodes[edge.source] || nodes[edge.target]) edge.ariaLabel = linkLabel(graph, graph.links[edge.id]);
+    }
     if (this.awaiting) this.chooseNew(fresh.map((node) => node.id));
   },
   drawGroups(fresh) {
@@ -138,7 +145,7 @@ export const flowMethods = {
     if (!node) return;
     const { width, height } = node.dimensions;
     const zoom = Math.min(1, Math.max(this.flow.viewport.value.zoom, 0.7));
-    this.flow.setCenter(node.position.x + width / 2, node.position.y + height / 2, { zoom, duration: this.calm ? 0 : 200 });
+    this.flow.setCenter(node.position.x + width / 2, node.position.y + height / 2, { zoom, duration: pace(GLIDE_MS) });
     if (!this.searching) this.focusNode(id); // there the next one may be looked for
   },
   onViewport({ zoom }) {
@@ -148,13 +155,13 @@ export const flowMethods = {
     if (light !== this.graph.light) this.graph.light = light;
   },
   zoomBy(direction) {
-    if (direction === 0) this.flow.zoomTo(1, { duration: 120 });
-    else if (direction > 0) this.flow.zoomIn({ duration: 120 });
-    else this.flow.zoomOut({ duration: 120 });
+    if (direction === 0) this.flow.zoomTo(1, { duration: pace(ZOOM_MS) });
+    else if (direction > 0) this.flow.zoomIn({ duration: pace(ZOOM_MS) });
+    else this.flow.zoomOut({ duration: pace(ZOOM_MS) });
   },
   fit() {
     const ids = this.selected.value;
-    this.flow.fitView({ ...FIT, duration: 200, ...(ids.length > 1 ? { nodes: ids } : {}) });
+    this.flow.fitView({ ...FIT, duration: pace(GLIDE_MS), ...(ids.length > 1 ? { nodes: ids } : {}) });
   },
   // Moving.
   onDragStart({ nodes }) {

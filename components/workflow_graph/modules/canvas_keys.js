@@ -12,6 +12,7 @@ const isTyping = (element) => element.closest?.("input, textarea, select, [conte
 export const keyMethods = {
   onPointer(event) {
     this.pointer = { clientX: event.clientX, clientY: event.clientY };
+    this.moveFinger(event);
   },
   onPointerGone() {
     this.pointer = null;

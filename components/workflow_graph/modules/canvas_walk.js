@@ -7,6 +7,9 @@ const NEW_PX = 220; // as wide as most nodes are
 
 const middleOf = (node) => [node.position.x + node.dimensions.width / 2, node.position.y + node.dimensions.height / 2];
 
+// From left to right, and from top to bottom.
+const spansOf = ({ position: { x, y }, dimensions: { width, height } }) => [[x, x + width], [y, y + height]];
+
 export const walkMethods = {
   focused() {
     const id = document.activeElement?.closest?.("article[data-node]") && document.activeElement.closest(".vue-flow__node")?.dataset.id;
@@ -28,16 +31,22 @@ export const walkMethods = {
     return true;
   },
   neighbour(from, nodes, [dx, dy]) {
-    const [x, y] = middleOf(from);
+    const [along, across, sign] = dx ? [0, 1, dx] : [1, 0, dy];
+    const own = spansOf(from);
+    const middle = middleOf(from);
+    const far = (node) => {
+      const spans = spansOf(node);
+      const edge = spans[along][sign > 0 ? 0 : 1];
+      if ((edge - middle[along]) * sign <= 0) return Infinity; // beside it, in the same column or row
+      const gap = Math.max(0, (edge - own[along][sign > 0 ? 1 : 0]) * sign);
+      const aside = Math.max(0, spans[across][0] - own[across][1], own[across][0] - spans[across][1]);
+      return gap + 2 * aside + Math.abs(middleOf(node)[across] - middle[across]) / 10;
+    };
     let best = null;
     let least = Infinity;
     for (const node of nodes) {
-      if (node === from) continue;
-      const [nx, ny] = middleOf(node);
-      const ahead = (nx - x) * dx + (ny - y) * dy;
-      const aside = Math.abs((nx - x) * dy) + Math.abs((ny - y) * dx);
-      if (ahead <= 0 || aside > 3 * ahead) continue;
-      if (ahead + 2 * aside < least) [best, least] = [node, ahead + 2 * aside];
+      const distance = node === from ? Infinity : far(node);
+      if (distance < least) [best, least] = [node, distance];
     }
     return best;
   },
